@@ -1,0 +1,1 @@
+//! The eP-CSCF: the edge between WICs and the IMS core.

@@ -1,0 +1,1 @@
+//! IMS identities, wildcarded IMPUs, token claims and the rules on them.

