@@ -1,3 +1,40 @@
 //! Builds the WASM, sets machines up, runs what CI runs.
 
-fn main() {}
+mod args;
+mod say;
+mod shell;
+mod tools;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::Command;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args().skip(1)) {
+        Ok(command) => command,
+        Err(error) => {
+            say::fail(&error);
+            eprintln!("\n{}", args::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::fail(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Help => eprintln!("{}", args::USAGE),
+        Command::Wasm => wasm::build()?.print(),
+    }
+    Ok(())
+}
