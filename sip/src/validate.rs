@@ -1,0 +1,54 @@
+//! What every request must carry before it is acted on (RFC 3261 §8.2, §16.3, §8.1.1).
+
+use crate::headers::{CSeq, CallId, Contacts, From, MaxForwards, To, Via};
+use crate::{HeaderError, Method, Rejection, Request, Response, StatusCode};
+
+impl Request {
+    /// Checks the mandatory headers: there, once, well-formed, and in agreement with the method.
+    ///
+    /// # Errors
+    /// The response to give (400, 416, 501, …), with the cause.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        self.validate_mandatory().map_err(bad_request)?;
+        self.validate_optional().map_err(bad_request)?;
+        Ok(())
+    }
+
+    fn validate_mandatory(&self) -> Result<(), HeaderError> {
+        self.headers.one::<From>()?;
+        self.headers.one::<To>()?;
+        self.headers.one::<CallId>()?;
+        let cseq = self.headers.one::<CSeq>()?;
+        if cseq.method != self.method {
+            return Err(HeaderError::new("the CSeq method is not the request's (RFC 3261 §8.1.1.5)"));
+        }
+        self.via()?;
+        self.headers.all::<Via>()?;
+        // RFC 3261 makes it mandatory, RFC 2543 did not know it; a proxy adds it (§16.6 step 3).
+        self.headers.opt::<MaxForwards>()?;
+        Ok(())
+    }
+
+    fn validate_optional(&self) -> Result<(), HeaderError> {
+        if self.headers.contacts()? == Contacts::Star && self.method != Method::Register {
+            return Err(HeaderError::new("Contact: * is for REGISTER alone (RFC 3261 §10.2.2)"));
+        }
+        crate::headers::validate_optional(&self.headers)
+    }
+}
+
+impl Response {
+    /// As [`Request::validate`], for a response: a malformed one is dropped.
+    pub fn validate(&self) -> Result<(), HeaderError> {
+        self.headers.one::<From>()?;
+        self.headers.one::<To>()?;
+        self.headers.one::<CallId>()?;
+        self.headers.one::<CSeq>()?;
+        self.via()?;
+        crate::headers::validate_optional(&self.headers)
+    }
+}
+
+fn bad_request(error: HeaderError) -> Rejection {
+    Rejection::new(StatusCode::BAD_REQUEST, error.reason().to_owned())
+}
