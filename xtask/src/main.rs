@@ -1,6 +1,9 @@
 //! Builds the WASM, sets machines up, runs what CI runs.
 
 mod args;
+mod bench;
+mod ci;
+mod demo;
 mod say;
 mod shell;
 mod tools;
@@ -34,7 +37,13 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Help => eprintln!("{}", args::USAGE),
+        Command::Demo { args } => demo::run(&args)?,
+        Command::Announce => demo::announce()?,
+        Command::Test { steps } => ci::run(&steps)?,
+        Command::ListSteps => ci::list(),
         Command::Wasm => wasm::build()?.print(),
+        Command::Bench { args } => bench::run(&args)?,
+        Command::Setup => ci::set_up()?,
     }
     Ok(())
 }

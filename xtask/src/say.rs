@@ -12,11 +12,7 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     eprintln!("{} {}", paint(BOLD_BLUE, "==>"), paint(BOLD, what));
     let start = Instant::now();
     let done = work()?;
-    eprintln!(
-        "{} {what} {}",
-        paint(GREEN, " ok"),
-        paint(DIM, &format!("({})", seconds(start.elapsed())))
-    );
+    eprintln!("{} {what} {}", paint(GREEN, " ok"), paint(DIM, &format!("({})", seconds(start.elapsed()))));
     Ok(done)
 }
 
@@ -57,11 +53,7 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
         !refused && stderr().is_terminal()
     });
 
-    if *COLOUR {
-        format!("\x1b[{}m{text}\x1b[0m", style.0)
-    } else {
-        text.to_owned()
-    }
+    if *COLOUR { format!("\x1b[{}m{text}\x1b[0m", style.0) } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -12,9 +12,7 @@ use anyhow::{Context, Result, bail};
 
 /// The workspace's folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies one level below the root")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies one level below the root")
 }
 
 /// Where cargo puts what it builds.
@@ -39,9 +37,7 @@ pub(crate) fn rustc() -> Command {
 
 /// Runs to the end; an exit other than 0 is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !status.success() {
         bail!("`{}` ended with {status}", line(command));
     }
@@ -55,17 +51,9 @@ pub(crate) fn run_aside(command: &mut Command) -> Result<()> {
 
 /// Runs to the end and gives what it wrote to stdout; what it wrote to stderr is part of the error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
-        bail!(
-            "`{}` ended with {}: {}",
-            line(command),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{}` ended with {}: {}", line(command), output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -85,11 +73,7 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
         if start.elapsed() > limit {
             child.kill()?;
             child.wait()?;
-            bail!(
-                "`{}` gave no answer in {} s",
-                line(command),
-                limit.as_secs()
-            );
+            bail!("`{}` gave no answer in {} s", line(command), limit.as_secs());
         }
         thread::sleep(Duration::from_millis(50));
     };
@@ -102,11 +86,9 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
 /// The first of `names` that is on the PATH.
 pub(crate) fn which<N: AsRef<OsStr>>(names: impl IntoIterator<Item = N>) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    names.into_iter().find_map(|name| {
-        env::split_paths(&path)
-            .map(|dir| dir.join(name.as_ref()))
-            .find(|file| file.is_file())
-    })
+    names
+        .into_iter()
+        .find_map(|name| env::split_paths(&path).map(|dir| dir.join(name.as_ref())).find(|file| file.is_file()))
 }
 
 /// The command as one would type it.

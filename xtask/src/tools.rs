@@ -10,12 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::{say, shell};
 
 /// The names under which a browser that the tests can drive is found.
-const BROWSERS: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Makes sure of a Chromium for the browser tests.
 pub(crate) fn chromium() -> Result<()> {
@@ -67,11 +62,7 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     say::step(&format!("Installing {list}"), || {
         // Old lists name packages that have been replaced since; a failure shows in the install.
         let _ = shell::run_aside(apt().args(["update", "-q"]));
-        shell::run_aside(
-            apt()
-                .args(["install", "-q", "-y", "--no-install-recommends"])
-                .args(packages),
-        )
+        shell::run_aside(apt().args(["install", "-q", "-y", "--no-install-recommends"]).args(packages))
     })
 }
 
@@ -86,9 +77,7 @@ pub(crate) fn npm_install(dir: &Path) -> Result<()> {
     let what = dir.strip_prefix(shell::root()).unwrap_or(dir).display();
     say::step(&format!("Installing the npm packages of {what}"), || {
         shell::run_aside(
-            Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-                .current_dir(dir),
+            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir),
         )
     })
 }

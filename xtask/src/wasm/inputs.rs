@@ -11,15 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::shell;
 
 /// Folders of a crate that do not go into its library.
-const ASIDE: [&str; 7] = [
-    "benches",
-    "dist",
-    "examples",
-    "fuzz",
-    "node_modules",
-    "target",
-    "tests",
-];
+const ASIDE: [&str; 7] = ["benches", "dist", "examples", "fuzz", "node_modules", "target", "tests"];
 
 /// Files outside the crates that change what comes out.
 const SHARED: [&str; 3] = ["Cargo.toml", "Cargo.lock", "xtask/npm/package-lock.json"];
@@ -42,11 +34,7 @@ pub(super) fn digest(root: &Path) -> Result<String> {
         hasher.update((content.len() as u64).to_le_bytes());
         hasher.update(content);
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The member `name` and the members that it depends on, however far.
@@ -57,8 +45,7 @@ fn closure(root: &Path, name: &str) -> Result<BTreeSet<String>> {
     let mut pending = vec![name.to_owned()];
     while let Some(name) = pending.pop() {
         let manifest = root.join(&name).join("Cargo.toml");
-        let text = fs::read_to_string(&manifest)
-            .with_context(|| format!("cannot read {}", manifest.display()))?;
+        let text = fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
         pending.extend(
             dependencies(&text)
                 .filter(|other| !found.contains(*other) && root.join(other).join("src").is_dir())
@@ -125,10 +112,7 @@ mod tests {
             ("sip", "[dependencies]\nbytes.workspace = true\n"),
             ("wic", "[dependencies]\nsip = { workspace = true }\n"),
             ("wwsf", "[dependencies]\n"),
-            (
-                "wic-wasm",
-                "[lints]\nworkspace = true\n[target.'cfg(a)'.dependencies]\nwic.workspace = true\n",
-            ),
+            ("wic-wasm", "[lints]\nworkspace = true\n[target.'cfg(a)'.dependencies]\nwic.workspace = true\n"),
         ] {
             write(root, &format!("{name}/Cargo.toml"), manifest);
             write(root, &format!("{name}/src/lib.rs"), "");
@@ -149,12 +133,7 @@ mod tests {
         let root = dir.path();
         let before = digest(root).expect("a digest");
 
-        for other in [
-            "wwsf/src/lib.rs",
-            "sip/tests/torture.rs",
-            "wic-wasm/dist/wic_wasm.js",
-            "sip/src/.lib.rs.swp",
-        ] {
+        for other in ["wwsf/src/lib.rs", "sip/tests/torture.rs", "wic-wasm/dist/wic_wasm.js", "sip/src/.lib.rs.swp"] {
             write(root, other, "changed");
             assert_eq!(digest(root).expect("a digest"), before, "{other}");
         }

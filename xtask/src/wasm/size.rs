@@ -15,11 +15,7 @@ pub(crate) struct Sizes(Vec<Size>);
 
 impl Sizes {
     pub(super) fn of(files: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
-        files
-            .into_iter()
-            .map(|file| Size::of(&file))
-            .collect::<Result<_>>()
-            .map(Self)
+        files.into_iter().map(|file| Size::of(&file)).collect::<Result<_>>().map(Self)
     }
 
     /// Prints a table in bytes, with the sum below.
@@ -28,23 +24,12 @@ impl Sizes {
     }
 
     fn table(&self) -> String {
-        let sum = self
-            .0
-            .iter()
-            .fold(Size::empty("together"), |sum, size| sum.plus(size));
-        let heading = format!(
-            "     {:<20}{:>9}{:>9}{:>9}",
-            "bytes", "raw", "gzip", "brotli"
-        );
+        let sum = self.0.iter().fold(Size::empty("together"), |sum, size| sum.plus(size));
+        let heading = format!("     {:<20}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip", "brotli");
 
         let mut table = say::paint(say::DIM, &heading) + "\n";
         for size in self.0.iter().chain([&sum]) {
-            let Size {
-                name,
-                raw,
-                gzip,
-                brotli,
-            } = size;
+            let Size { name, raw, gzip, brotli } = size;
             table += &format!("     {name:<20}{raw:>9}{gzip:>9}{brotli:>9}\n");
         }
         table
@@ -62,30 +47,15 @@ impl Size {
     fn of(file: &Path) -> Result<Self> {
         let content = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self {
-            raw: content.len(),
-            gzip: gzip(&content)?,
-            brotli: brotli(&content)?,
-            ..Self::empty(&name)
-        })
+        Ok(Self { raw: content.len(), gzip: gzip(&content)?, brotli: brotli(&content)?, ..Self::empty(&name) })
     }
 
     fn empty(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            raw: 0,
-            gzip: 0,
-            brotli: 0,
-        }
+        Self { name: name.to_owned(), raw: 0, gzip: 0, brotli: 0 }
     }
 
     fn plus(self, other: &Self) -> Self {
-        Self {
-            raw: self.raw + other.raw,
-            gzip: self.gzip + other.gzip,
-            brotli: self.brotli + other.brotli,
-            ..self
-        }
+        Self { raw: self.raw + other.raw, gzip: self.gzip + other.gzip, brotli: self.brotli + other.brotli, ..self }
     }
 }
 
@@ -118,17 +88,8 @@ mod tests {
         let sizes = Sizes::of(files).expect("sizes");
 
         let table = sizes.table();
-        let raw: Vec<&str> = table
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split_whitespace().nth(1))
-            .collect();
+        let raw: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
         assert_eq!(raw, ["1000", "3000", "4000"], "{table}");
-        assert!(
-            sizes
-                .0
-                .iter()
-                .all(|size| size.gzip < 100 && size.brotli < 100)
-        );
+        assert!(sizes.0.iter().all(|size| size.gzip < 100 && size.brotli < 100));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -12,12 +13,7 @@ use crate::{say, shell, tools};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Debian's backport of a current Rust, with the library's source.
-const DEBIAN_PACKAGES: [&str; 4] = [
-    "rustc-web",
-    "cargo-web",
-    "rust-web-src",
-    "libstd-rust-web-dev",
-];
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rust-web-dev"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_LIBRARY: &str = "/usr/lib/rustlib/src/rust/library/Cargo.toml";
@@ -37,23 +33,14 @@ pub(crate) enum Toolchain {
 
 impl Toolchain {
     /// Looks for the target, asks rustup for it, and only then turns to Debian's compiler.
-    pub(crate) fn find() -> Result<Self> {
-        if has_target() {
-            return Ok(Self::Ordinary);
+    ///
+    /// The answer holds for this run: the search may have to wait for the network.
+    pub(crate) fn find() -> Result<&'static Self> {
+        static FOUND: OnceLock<Toolchain> = OnceLock::new();
+        match FOUND.get() {
+            Some(found) => Ok(found),
+            None => search().map(|found| FOUND.get_or_init(|| found)),
         }
-
-        let missing = match add_target() {
-            Ok(()) if has_target() => return Ok(Self::Ordinary),
-            Ok(()) => "rustup added the target, but rustc does not see it".to_owned(),
-            Err(error) => format!("{error:#}"),
-        };
-        say::note(format!("this toolchain cannot get {TARGET}: {missing}"));
-        say::note("turning to Debian's rustc-web, which builds the standard library from source");
-        debian().with_context(|| {
-            format!(
-                "no way to compile for {TARGET}; `rustup target add {TARGET}` is the ordinary one"
-            )
-        })
     }
 
     /// Cargo, set to build for the browser; the subcommand and the packages are the caller's.
@@ -73,10 +60,7 @@ impl Toolchain {
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         if let Self::Debian { linker } = self {
             command
-                .args([
-                    "-Zbuild-std=std,panic_abort",
-                    "-Zbuild-std-features=optimize_for_size",
-                ])
+                .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
                 .env("RUSTC", DEBIAN_RUSTC)
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
@@ -111,15 +95,28 @@ impl fmt::Display for Toolchain {
     }
 }
 
+fn search() -> Result<Toolchain> {
+    if has_target() {
+        return Ok(Toolchain::Ordinary);
+    }
+
+    let missing = match add_target() {
+        Ok(()) if has_target() => return Ok(Toolchain::Ordinary),
+        Ok(()) => "rustup added the target, but rustc does not see it".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    say::note(format!("this toolchain cannot get {TARGET}: {missing}"));
+    say::note("turning to Debian's rustc-web, which builds the standard library from source");
+    debian()
+        .with_context(|| format!("no way to compile for {TARGET}; `rustup target add {TARGET}` is the ordinary one"))
+}
+
 fn has_target() -> bool {
-    let libdir =
-        shell::output(shell::rustc().args(["--print", "target-libdir", "--target", TARGET]));
+    let libdir = shell::output(shell::rustc().args(["--print", "target-libdir", "--target", TARGET]));
     libdir.is_ok_and(|dir| {
-        Path::new(&dir).read_dir().is_ok_and(|files| {
-            files
-                .flatten()
-                .any(|file| is_std(&file.file_name().to_string_lossy()))
-        })
+        Path::new(&dir)
+            .read_dir()
+            .is_ok_and(|files| files.flatten().any(|file| is_std(&file.file_name().to_string_lossy())))
     })
 }
 
@@ -133,17 +130,12 @@ fn add_target() -> Result<()> {
     }
     say::step(&format!("Adding the target {TARGET}"), || {
         let limit = Duration::from_secs(120);
-        shell::run_within(
-            limit,
-            Command::new("rustup").args(["target", "add", TARGET]),
-        )
+        shell::run_within(limit, Command::new("rustup").args(["target", "add", TARGET]))
     })
 }
 
 fn debian() -> Result<Toolchain> {
-    let installed = [DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_LIBRARY]
-        .iter()
-        .all(|file| Path::new(file).is_file());
+    let installed = [DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_LIBRARY].iter().all(|file| Path::new(file).is_file());
     let mut packages = Vec::new();
     if !installed {
         packages.extend(DEBIAN_PACKAGES);
@@ -161,20 +153,13 @@ fn debian() -> Result<Toolchain> {
 fn linker() -> Result<Option<PathBuf>> {
     let sysroot = shell::output(shell::rustc().args(["--print", "sysroot"]))?;
     let host = shell::output(shell::rustc().args(["--print", "host-tuple"]))?;
-    let bundled = Path::new(&sysroot)
-        .join("lib/rustlib")
-        .join(host)
-        .join("bin/rust-lld");
-    Ok(Some(bundled)
-        .filter(|file| file.is_file())
-        .or_else(|| shell::which([DEBIAN_LINKER])))
+    let bundled = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld");
+    Ok(Some(bundled).filter(|file| file.is_file()).or_else(|| shell::which([DEBIAN_LINKER])))
 }
 
 fn remap() -> String {
-    let home = std::env::var_os("CARGO_HOME").map_or_else(
-        || std::env::home_dir().unwrap_or_default().join(".cargo"),
-        PathBuf::from,
-    );
+    let home = std::env::var_os("CARGO_HOME")
+        .map_or_else(|| std::env::home_dir().unwrap_or_default().join(".cargo"), PathBuf::from);
     format!(
         "--remap-path-prefix={}= --remap-path-prefix={}=",
         home.join("registry/src").display(),
