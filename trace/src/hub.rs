@@ -1,0 +1,249 @@
+//! Where the taps lead.
+
+use crate::record::{Direction, Leg, Record};
+use crate::steps::{self, Steps};
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::broadcast;
+
+/// Collects the records of all nodes of one process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Hub(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    watchers: broadcast::Sender<Arc<Record>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ring: VecDeque<Arc<Record>>,
+    capacity: usize,
+    seq: u64,
+    steps: Steps,
+    names: HashMap<SocketAddr, String>,
+}
+
+/// One node's way into the hub. The default tap leads nowhere. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Tap {
+    to: Option<(Hub, Arc<str>)>,
+}
+
+impl Hub {
+    /// A hub that keeps the last `capacity` records.
+    pub fn new(capacity: usize) -> Self {
+        let inner = Inner {
+            ring: VecDeque::with_capacity(capacity.min(4096)),
+            capacity: capacity.max(1),
+            seq: 0,
+            steps: Steps::default(),
+            names: HashMap::new(),
+        };
+        Self(Arc::new(Shared { inner: Mutex::new(inner), watchers: broadcast::channel(1024).0 }))
+    }
+
+    /// The tap of the node called `node`.
+    pub fn tap(&self, node: &str) -> Tap {
+        Tap { to: Some((self.clone(), node.into())) }
+    }
+
+    /// Says that `domain`'s identities come out of a wildcard range (flow 3).
+    pub fn range_domain(&self, domain: &str) {
+        self.lock().steps.range_domain(domain);
+    }
+
+    /// Says which node is at `addr`.
+    pub fn name(&self, addr: SocketAddr, node: &str) {
+        self.lock().names.insert(addr, node.to_owned());
+    }
+
+    /// The kept records after `seq`, oldest first.
+    pub fn since(&self, seq: u64) -> Vec<Arc<Record>> {
+        self.lock().ring.iter().filter(|r| r.seq > seq).cloned().collect()
+    }
+
+    /// The number of the newest record; 0 when there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.lock().seq
+    }
+
+    /// The records from now on. One who reads too slowly loses the oldest and is told how many.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.0.watchers.subscribe()
+    }
+
+    fn record(&self, mut record: Record) {
+        let record = {
+            let mut inner = self.lock();
+            inner.seq += 1;
+            record.seq = inner.seq;
+            if record.peer.is_empty() {
+                let named = record.remote.and_then(|addr| inner.names.get(&addr).cloned());
+                record.peer = named.unwrap_or_else(|| record.remote.map_or_else(String::new, |addr| addr.to_string()));
+            }
+            inner.steps.classify(&mut record);
+            let record = Arc::new(record);
+            if inner.ring.len() == inner.capacity {
+                inner.ring.pop_front();
+            }
+            inner.ring.push_back(Arc::clone(&record));
+            record
+        };
+        // No watcher is no error.
+        let _ = self.0.watchers.send(record);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics while the lock is held; should it, the ring is still usable.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tap {
+    /// Says that the node speaks from `addr`: its listener, or the near end of a connection it made.
+    pub fn own_address(&self, addr: SocketAddr) {
+        if let Some((hub, node)) = &self.to {
+            hub.name(addr, node);
+        }
+    }
+
+    /// Forgets an address given by [`Tap::own_address`], when the connection is closed.
+    pub fn forget_address(&self, addr: SocketAddr) {
+        if let Some((hub, _)) = &self.to {
+            hub.lock().names.remove(&addr);
+        }
+    }
+
+    /// A SIP message. `leg` is [`Leg::Wss`], [`Leg::Udp`] or [`Leg::Tcp`].
+    pub fn sip(&self, direction: Direction, leg: Leg, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
+        let Some((hub, node)) = &self.to else { return };
+        let text = String::from_utf8_lossy(octets).into_owned();
+        let first = text.split("\r\n").next().unwrap_or_default();
+        let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(first);
+        let peer = if leg == Leg::Wss { "wic".to_owned() } else { String::new() };
+        hub.record(Record {
+            direction,
+            leg,
+            local: Some(local),
+            remote: Some(remote),
+            summary: summary.to_owned(),
+            call_id: steps::header(&text, "call-id").or_else(|| steps::header(&text, "i")),
+            subject: steps::header(&text, "to").and_then(|to| steps::uri(&to)),
+            text,
+            ..blank(node, peer)
+        });
+    }
+
+    /// An HTTP request or response head, or a WebSocket upgrade. `text` holds no secret.
+    #[expect(clippy::too_many_arguments, reason = "one flat event")]
+    pub fn http(
+        &self,
+        direction: Direction,
+        leg: Leg,
+        local: Option<SocketAddr>,
+        remote: Option<SocketAddr>,
+        summary: &str,
+        subject: Option<&str>,
+        trace_id: Option<&str>,
+        text: &str,
+    ) {
+        let Some((hub, node)) = &self.to else { return };
+        hub.record(Record {
+            direction,
+            leg,
+            local,
+            remote,
+            summary: summary.to_owned(),
+            subject: subject.map(str::to_owned),
+            trace_id: trace_id.map(str::to_owned),
+            text: text.to_owned(),
+            ..blank(node, "wic".to_owned())
+        });
+    }
+
+    /// A Cx request or answer, between this node and `peer`. `text` holds no secret.
+    pub fn cx(&self, direction: Direction, peer: &str, summary: &str, subject: Option<&str>, text: &str) {
+        let Some((hub, node)) = &self.to else { return };
+        hub.record(Record {
+            direction,
+            leg: Leg::Cx,
+            summary: summary.to_owned(),
+            subject: subject.map(str::to_owned),
+            text: text.to_owned(),
+            ..blank(node, peer.to_owned())
+        });
+    }
+}
+
+fn blank(node: &str, peer: String) -> Record {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Record {
+        seq: 0,
+        time_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
+        node: node.to_owned(),
+        peer,
+        direction: Direction::In,
+        leg: Leg::Cx,
+        local: None,
+        remote: None,
+        summary: String::new(),
+        call_id: None,
+        subject: None,
+        scenario: None,
+        step: None,
+        trace_id: None,
+        text: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "127.0.0.1:5060";
+    const B: &str = "127.0.0.1:5070";
+
+    fn send(tap: &Tap, call_id: &str) {
+        let text = format!("REGISTER sip:ims.example SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n");
+        tap.sip(Direction::Out, Leg::Udp, A.parse().unwrap(), B.parse().unwrap(), text.as_bytes());
+    }
+
+    #[test]
+    fn a_record_names_both_ends() {
+        let hub = Hub::new(8);
+        hub.tap("icscf").own_address(B.parse().unwrap());
+        send(&hub.tap("epcscf"), "x");
+        let records = hub.since(0);
+        assert_eq!((records[0].node.as_str(), records[0].peer.as_str()), ("epcscf", "icscf"));
+        assert_eq!(records[0].summary, "REGISTER sip:ims.example");
+        assert_eq!(records[0].call_id.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn the_ring_forgets_the_oldest() {
+        let hub = Hub::new(2);
+        let tap = hub.tap("epcscf");
+        ["a", "b", "c"].iter().for_each(|id| send(&tap, id));
+        let kept: Vec<_> = hub.since(0).iter().map(|r| (r.seq, r.call_id.clone().unwrap())).collect();
+        assert_eq!(kept, [(2, "b".to_owned()), (3, "c".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_watcher_gets_what_comes_after() {
+        let hub = Hub::new(2);
+        let tap = hub.tap("epcscf");
+        send(&tap, "before");
+        let mut watcher = hub.watch();
+        send(&tap, "after");
+        assert_eq!(watcher.recv().await.unwrap().call_id.as_deref(), Some("after"));
+    }
+
+    #[test]
+    fn a_tap_without_a_hub_does_nothing() {
+        send(&Tap::default(), "x");
+    }
+}
