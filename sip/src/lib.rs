@@ -5,6 +5,7 @@
 //! asked for and print it back. Nothing in this crate opens a socket, reads a clock or draws a
 //! random number: see [`Now`] and [`Entropy`].
 
+pub mod digest;
 mod entropy;
 mod error;
 mod header;

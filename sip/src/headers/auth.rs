@@ -185,6 +185,13 @@ macro_rules! digest_views {
 
 digest_views!(DigestCredentials, DigestChallenge, BearerChallenge);
 
+impl DigestChallenge {
+    /// Whether the password was right and only the nonce too old (RFC 7616 §3.3).
+    pub fn is_stale(&self) -> bool {
+        self.text("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"))
+    }
+}
+
 impl fmt::Display for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
