@@ -6,6 +6,7 @@ mod size;
 mod toolchain;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -72,10 +73,20 @@ fn install(module: &Path, dist: &Path) -> Result<()> {
     if dist.exists() {
         fs::remove_dir_all(dist)?;
     }
-    fs::create_dir_all(dist)?;
-    for name in OUTPUTS {
-        fs::copy(scratch.join(name), dist.join(name))
-            .with_context(|| format!("cannot write {name} to wic-wasm/dist"))?;
+    copy(&scratch, dist).context("cannot write to wic-wasm/dist")
+}
+
+/// Glue may bring modules of its own in a folder beside it.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
     }
     Ok(())
 }
