@@ -19,6 +19,7 @@ mod status;
 mod stream;
 pub mod syntax;
 mod time;
+pub mod transaction;
 mod transport;
 mod uri;
 mod validate;
