@@ -1,1 +1,36 @@
-//! The WebRTC IMS Client's user agent. Sans-IO.
+//! The WebRTC IMS Client's user agent: registers by each of the three flows, keeps the
+//! registration alive, ends it. Sans-IO, native and wasm32.
+//!
+//! An [`Agent`] takes inputs, each with the time, and gives [`Output`]s. A shell owns the
+//! WebSocket, fetches tokens and sleeps:
+//!
+//! ```text
+//! agent.start(now)
+//! loop {
+//!     while let Some(output) = agent.poll_output() { do it }
+//!     sleep until agent.poll_timeout(), or something happens
+//!     tell the agent: connected, received, closed, token, handle_timeout, …
+//! }
+//! ```
+
+mod agent;
+mod backoff;
+mod config;
+mod event;
+mod failure;
+mod grant;
+mod instance;
+mod keepalive;
+mod registration;
+mod requests;
+mod state;
+mod url;
+
+pub use agent::Agent;
+pub use config::{Access, Config, DigestAccess, Opening, Timers, TokenAccess};
+pub use event::{Event, Output, TokenReason, Wire, close};
+pub use failure::{Cause, Failure};
+pub use grant::{GrantError, TokenFailure, TokenGrant};
+pub use instance::InstanceId;
+pub use state::{Binding, State};
+pub use url::{WssUrl, WssUrlError};

@@ -1,0 +1,277 @@
+//! The user agent: it drives a registration over a connection that its shell opens.
+
+mod connection;
+mod registering;
+mod tokens;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::{Entropy, Framing, Instant, Message, Now};
+
+use crate::backoff::Backoff;
+use crate::event::close;
+use crate::keepalive::{Due, KeepAlive};
+use crate::registration::{Purpose, Registration};
+use crate::{Config, Event, Failure, Output, State, Wire, requests};
+use connection::Link;
+use tokens::HeldToken;
+
+/// A WebRTC IMS Client's user agent. See the crate's documentation for how it is driven.
+///
+/// Nothing that it receives makes it panic, and whatever is not for it to act on is counted and
+/// reported, not obeyed.
+pub struct Agent {
+    config: Config,
+    entropy: Box<dyn Entropy + Send>,
+    state: State,
+    link: Link,
+    keepalive: KeepAlive,
+    backoff: Backoff,
+    held: Option<HeldToken>,
+    /// Until when the WWSF may take to give a token.
+    token_by: Option<Instant>,
+    registration: Option<Registration>,
+    /// Timer F of the REGISTER that is out.
+    answer_by: Option<Instant>,
+    /// Since when this connection is registered.
+    registered_at: Option<Instant>,
+    outputs: VecDeque<Output>,
+    discarded: u64,
+}
+
+impl Agent {
+    /// A WIC that does nothing until it is started.
+    pub fn new(config: Config, entropy: impl Entropy + Send + 'static) -> Self {
+        Self {
+            config,
+            entropy: Box::new(entropy),
+            state: State::Idle,
+            link: Link::Down,
+            keepalive: KeepAlive::default(),
+            backoff: Backoff::default(),
+            held: None,
+            token_by: None,
+            registration: None,
+            answer_by: None,
+            registered_at: None,
+            outputs: VecDeque::new(),
+            discarded: 0,
+        }
+    }
+
+    /// Registers. Does nothing when that is under way already.
+    pub fn start(&mut self, now: Now) {
+        if matches!(self.state, State::Idle | State::Failed(_)) {
+            self.registration = None;
+            self.backoff.reset();
+            self.proceed(now);
+        }
+    }
+
+    /// Refreshes the registration now.
+    pub fn refresh(&mut self, now: Now) {
+        if let State::Registered(binding) = &self.state {
+            let binding = binding.clone();
+            self.begin_refresh(now, binding);
+        }
+    }
+
+    /// Ends the registration, and the connection with it.
+    pub fn deregister(&mut self, now: Now) {
+        match self.state {
+            State::Registered(_) | State::Refreshing(_) | State::Registering if self.link.is_up() => {
+                self.token_by = None;
+                self.set_state(State::Deregistering);
+                // One REGISTER at a time (RFC 3261 §10.2): an answer that is due comes first.
+                if self.answer_by.is_none() {
+                    self.send_register(now, Purpose::Unbind);
+                }
+            }
+            State::Idle | State::Failed(_) | State::Deregistering => {}
+            _ => self.finish(false),
+        }
+    }
+
+    /// The network is another one, or is back: what was waited for is done at once (RFC 5626 §4.5
+    /// keeps the back-off for failures of the server).
+    pub fn network_changed(&mut self, now: Now) {
+        match self.state {
+            State::Idle | State::Failed(_) => {}
+            State::Deregistering => self.finish(false),
+            _ => {
+                self.drop_link(close::NORMAL, "the network changed");
+                self.backoff.reset();
+                self.proceed(now);
+            }
+        }
+    }
+
+    /// One WebSocket message.
+    pub fn received(&mut self, now: Now, octets: impl Into<Bytes>) {
+        if !self.link.is_up() {
+            return self.discard("a message, and no connection is open");
+        }
+        let octets: Bytes = octets.into();
+        self.event(Event::MessageReceived(Wire::new(octets.clone())));
+        match &*octets {
+            b"\r\n" => return self.keepalive.pong(),
+            b"\r\n\r\n" => return self.transmit(Bytes::from_static(b"\r\n")),
+            _ => {}
+        }
+        match Message::parse(octets, Framing::WebSocket) {
+            Ok(Message::Response(response)) => self.received_response(now, &response),
+            Ok(Message::Request(request)) => {
+                if let Some(answer) = requests::answer(&request, &mut *self.entropy) {
+                    self.transmit(answer.to_bytes());
+                }
+            }
+            Err(malformed) => {
+                if let Some(answer) = requests::answer_malformed(&malformed, &mut *self.entropy) {
+                    self.transmit(answer.to_bytes());
+                }
+                self.discard(format!("a malformed message: {}", malformed.error));
+            }
+        }
+    }
+
+    /// The time that [`Self::poll_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now.mono);
+        if due(self.link.opening_by()) {
+            self.connecting_timed_out(now);
+        }
+        if due(self.token_by) {
+            self.token_timed_out(now);
+        }
+        if due(self.answer_by) {
+            self.answer_timed_out(now);
+        }
+        match self.keepalive.handle_timeout(now.mono, self.config.timers.pong, &mut *self.entropy) {
+            Some(Due::Ping) => self.transmit(Bytes::from_static(b"\r\n\r\n")),
+            Some(Due::Dead) => self.flow_failed(now),
+            None => {}
+        }
+        match &self.state {
+            State::BackingOff { until, .. } if *until <= now.mono => self.proceed(now),
+            State::Registered(binding) | State::Refreshing(binding) if binding.expires_at <= now.mono => {
+                self.expired(now);
+            }
+            State::Registered(binding) if binding.refresh_at <= now.mono => {
+                let binding = binding.clone();
+                self.begin_refresh(now, binding);
+            }
+            _ => {}
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`] next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let state = match &self.state {
+            State::BackingOff { until, .. } => Some(*until),
+            State::Registered(binding) => Some(binding.refresh_at.min(binding.expires_at)),
+            State::Refreshing(binding) => Some(binding.expires_at),
+            _ => None,
+        };
+        [self.link.opening_by(), self.token_by, self.answer_by, self.keepalive.poll_timeout(), state]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next thing for the shell to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What it was told.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many messages were dropped because they were not for this WIC to act on.
+    pub fn discarded(&self) -> u64 {
+        self.discarded
+    }
+
+    /// Takes the next step towards being registered.
+    fn proceed(&mut self, now: Now) {
+        if self.token_by.is_some() {
+            return self.set_state(State::FetchingToken);
+        }
+        if let Some(reason) = self.wanted_token(now) {
+            return self.fetch_token(now, reason, State::FetchingToken);
+        }
+        match self.link {
+            Link::Down => self.connect(now),
+            Link::Opening { .. } => self.set_state(State::Connecting),
+            Link::Up => {
+                self.set_state(State::Registering);
+                self.send_register(now, Purpose::Bind);
+            }
+        }
+    }
+
+    /// Waits, then proceeds. The connection stays if it is up.
+    fn back_off(&mut self, now: Now, cause: Failure, at_least: Option<Duration>) {
+        let wait = self.backoff.next(&self.config.timers, &mut *self.entropy);
+        let until = now.mono + wait.max(at_least.unwrap_or_default());
+        self.event(Event::Failed(cause.clone()));
+        self.set_state(State::BackingOff { until, attempt: self.backoff.failures(), cause });
+    }
+
+    /// Gives up.
+    fn fail(&mut self, cause: Failure) {
+        let code = match cause.cause {
+            crate::Cause::ServerNotProven => close::UNAUTHORIZED,
+            _ => close::NORMAL,
+        };
+        self.drop_link(code, "registration failed");
+        self.token_by = None;
+        self.event(Event::Failed(cause.clone()));
+        self.set_state(State::Failed(cause));
+    }
+
+    /// Is done, registered no more.
+    fn finish(&mut self, confirmed: bool) {
+        self.drop_link(close::NORMAL, "de-registered");
+        self.token_by = None;
+        self.registration = None;
+        self.event(Event::Deregistered { confirmed });
+        self.set_state(State::Idle);
+    }
+
+    fn set_state(&mut self, state: State) {
+        if self.state != state {
+            self.state = state.clone();
+            self.event(Event::StateChanged(state));
+        }
+    }
+
+    fn transmit(&mut self, octets: Bytes) {
+        self.event(Event::MessageSent(Wire::new(octets.clone())));
+        self.outputs.push_back(Output::Send(octets));
+    }
+
+    fn discard(&mut self, reason: impl Into<String>) {
+        self.discarded = self.discarded.saturating_add(1);
+        self.event(Event::Discarded { reason: reason.into() });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("state", &self.state).field("link", &self.link).finish_non_exhaustive()
+    }
+}
