@@ -1,6 +1,8 @@
 //! Wildcarded public user identities (TS 23.003 §13.4A).
 
 mod ere;
+mod impi_range;
+mod overlap;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::impu::{canonical_digits, canonical_host, canonical_user, split_scheme};
 use crate::{Impu, ImpuError, Scheme};
+
+pub use impi_range::ImpiRange;
 
 /// A range of public identities: a `sip:` or `tel:` URI whose user part holds
 /// one POSIX extended regular expression between `!` (TS 23.003 §13.4A).
@@ -78,7 +82,7 @@ impl WildcardedImpu {
             return Err(WildcardError::LocalNumber);
         }
         // Limits bound the memory that a hostile expression can ask for.
-        let regex = RegexBuilder::new(&format!(r"\A(?:{})\z", ere::translate(ere)?))
+        let regex = RegexBuilder::new(&format!(r"\A(?:{})\z", ere::translate(ere, ere::Anchors::Kept)?))
             .dot_matches_new_line(true)
             .size_limit(1 << 18)
             .nest_limit(32)
@@ -100,12 +104,28 @@ impl WildcardedImpu {
 
     /// Whether a distinct identity lies in the range.
     pub fn matches(&self, impu: &Impu) -> bool {
-        self.middle_of(impu).is_some()
+        self.matched(impu).is_some()
+    }
+
+    /// What the expression matched of a distinct identity.
+    pub fn matched<'a>(&self, impu: &'a Impu) -> Option<&'a str> {
+        // A local number has a context, which no range here covers.
+        let local = impu.scheme() == Scheme::Tel && !impu.user().starts_with('+');
+        let comparable = impu.scheme() == self.scheme && impu.host() == self.host.as_deref() && !local;
+        if comparable { self.matched_user(impu.user()) } else { None }
+    }
+
+    /// Whether some identity lies in both ranges, or that would take too long
+    /// to find out. Such ranges must not be provisioned together.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.host == other.host
+            && overlap::may_share(&self.whole_user(), &other.whole_user())
     }
 
     /// Which part of the range matched which part of the identity.
     pub fn explain(&self, impu: &Impu) -> Option<Match> {
-        let matched = self.middle_of(impu)?.to_owned();
+        let matched = self.matched(impu)?.to_owned();
         Some(Match { prefix: self.prefix.clone(), matched, suffix: self.suffix.clone(), host: self.host.clone() })
     }
 
@@ -126,16 +146,16 @@ impl WildcardedImpu {
         Ok(found)
     }
 
-    fn middle_of<'a>(&self, impu: &'a Impu) -> Option<&'a str> {
-        if impu.scheme() != self.scheme || impu.host() != self.host.as_deref() {
-            return None;
-        }
-        // A local number has a context, which no range here covers.
-        if self.scheme == Scheme::Tel && !impu.user().starts_with('+') {
-            return None;
-        }
-        let middle = impu.user().strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
+    fn matched_user<'a>(&self, user: &'a str) -> Option<&'a str> {
+        let middle = user.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         self.regex.is_match(middle).then_some(middle)
+    }
+
+    /// An expression for the user part from its first to its last octet.
+    fn whole_user(&self) -> String {
+        let (prefix, suffix) = (regex::escape(&self.prefix), regex::escape(&self.suffix));
+        let middle = ere::translate(&self.ere, ere::Anchors::Dropped).unwrap_or_default();
+        format!(r"\A{prefix}(?:{middle}){suffix}\z")
     }
 
     fn key(&self) -> (Scheme, Option<&str>, &str, &str, &str) {
@@ -338,6 +358,41 @@ mod tests {
         assert!(WildcardedImpu::find(&ranges, &impu("sip:ab@h.example")).is_err());
         let twice = [range("sip:!a!@h.example"), range("sip:!a!@h.example")];
         assert!(WildcardedImpu::find(&twice, &impu("sip:a@h.example")).is_ok());
+    }
+
+    #[test]
+    fn ranges_that_share_an_identity_are_found_before_it_turns_up() {
+        for (one, other, expected) in [
+            ("sip:!a.*!@h.example", "sip:!.*b!@h.example", true),
+            ("sip:guest-!.*!@h.example", "sip:guest-!.*!@H.example", true),
+            ("sip:guest-!.*!@h.example", "sip:guest-!.*!@other.example", false),
+            ("sip:guest-!.*!@h.example", "sip:visitor-!.*!@h.example", false),
+            ("sip:guest-!.*!@h.example", "sip:!.*!-x@h.example", true),
+            ("sip:guest-![0-4][0-9]!@h.example", "sip:guest-![5-9][0-9]!@h.example", false),
+            ("sip:guest-![0-5][0-9]!@h.example", "sip:guest-![5-9][0-9]!@h.example", true),
+            ("sip:!a+!@h.example", "sip:!(aa)+!@h.example", true),
+            ("sip:!a|b!@h.example", "sip:!c|d!@h.example", false),
+            ("sip:!a!@h.example", "sip:!A!@h.example", false),
+            ("sip:x!^a$!@h.example", "sip:!xa!@h.example", true),
+            ("tel:+1!.*!", "tel:+1201!.*!", true),
+            ("tel:+1!.*!", "tel:+49!.*!", false),
+            ("tel:+1!.*!", "sip:+1!.*!@h.example", false),
+        ] {
+            assert_eq!(range(one).overlaps(&range(other)), expected, "{one} {other}");
+            assert_eq!(range(other).overlaps(&range(one)), expected, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn a_private_range_pairs_with_a_public_one_by_what_varies() {
+        let private = ImpiRange::parse("guest-!.*!@partner.ims.example").unwrap();
+        let public = range("sip:guest-!.*!@partner.ims.example");
+        let impi = crate::Impi::parse("guest-042@Partner.ims.example").unwrap();
+        assert_eq!(private.matched(&impi), Some("042"));
+        assert_eq!(private.matched(&impi), public.matched(&impu("sip:guest-042@partner.ims.example")));
+        assert_eq!(private.matched(&crate::Impi::parse("bob@partner.ims.example").unwrap()), None);
+        assert_eq!(private.to_string(), "guest-!.*!@partner.ims.example");
+        assert_eq!(ImpiRange::parse("guest@h.example"), Err(WildcardError::Delimiters));
     }
 
     /// WLD-17: an expression that makes a backtracking matcher explode.

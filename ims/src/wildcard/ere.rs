@@ -9,19 +9,29 @@ const DUP_MAX: u16 = 255;
 /// Only what POSIX defines goes through, so that nothing means something else
 /// in the richer syntax: no back-references, no lazy or doubled repetition, no
 /// Perl classes, no flags.
-pub(super) fn translate(ere: &str) -> Result<String, WildcardError> {
+pub(super) fn translate(ere: &str, anchors: Anchors) -> Result<String, WildcardError> {
     if ere.is_empty() {
         return Err(WildcardError::Expression { offset: 0, what: "empty expression" });
     }
-    let mut reader = Reader { ere: ere.as_bytes(), at: 0, out: String::new() };
+    let mut reader = Reader { ere: ere.as_bytes(), at: 0, out: String::new(), anchors };
     reader.expression()?;
     Ok(reader.out)
+}
+
+/// What becomes of `^` and `$`.
+#[derive(Clone, Copy)]
+pub(super) enum Anchors {
+    /// They anchor, at the ends of what the expression is matched against.
+    Kept,
+    /// They match everywhere: the expression then matches more, never less.
+    Dropped,
 }
 
 struct Reader<'a> {
     ere: &'a [u8],
     at: usize,
     out: String,
+    anchors: Anchors,
 }
 
 impl Reader<'_> {
@@ -62,7 +72,11 @@ impl Reader<'_> {
                     repeatable = false;
                 }
                 b'^' | b'$' => {
-                    self.out.push_str(if octet == b'^' { r"\A" } else { r"\z" });
+                    match (self.anchors, octet) {
+                        (Anchors::Kept, b'^') => self.out.push_str(r"\A"),
+                        (Anchors::Kept, _) => self.out.push_str(r"\z"),
+                        (Anchors::Dropped, _) => self.out.push_str("(?:)"),
+                    }
                     repeatable = false;
                 }
                 b'.' => {
@@ -236,7 +250,7 @@ mod tests {
     use super::*;
 
     fn matches(ere: &str, text: &str) -> bool {
-        Regex::new(&format!(r"\A(?:{})\z", translate(ere).unwrap())).unwrap().is_match(text)
+        Regex::new(&format!(r"\A(?:{})\z", translate(ere, Anchors::Kept).unwrap())).unwrap().is_match(text)
     }
 
     #[test]
@@ -293,7 +307,7 @@ mod tests {
             ("[[.a.]]", 1, "collating element"),
             ("[[:word:]]", 1, "unknown character class"),
         ] {
-            assert_eq!(translate(ere), Err(WildcardError::Expression { offset, what }), "{ere}");
+            assert_eq!(translate(ere, Anchors::Kept), Err(WildcardError::Expression { offset, what }), "{ere}");
         }
     }
 }
