@@ -1,30 +1,21 @@
 //! Runs the benchmarks.
 
-use std::fs;
-
 use anyhow::{Result, bail};
 
-use crate::{say, shell};
+use crate::{members, say, shell};
 
-/// Runs the benchmarks of every crate that has some; `args` go to them.
+/// Runs the benchmarks of every crate that has some; `args` go to each.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(shell::root())? {
-        let entry = entry?;
-        if entry.path().join("benches").is_dir() {
-            names.push(entry.file_name());
-        }
-    }
-    if names.is_empty() {
+    let benches = members::targets("bench")?;
+    if benches.is_empty() {
         bail!("no crate has benchmarks");
     }
-    names.sort();
 
+    // By name, since `cargo bench` alone would build every crate's unit tests optimised as well.
     let mut command = shell::cargo();
-    // Bench targets only: a library's own tests need no optimised build.
-    command.args(["bench", "--locked", "--bench", "*"]);
-    for name in &names {
-        command.arg("--package").arg(name);
+    command.args(["bench", "--locked"]);
+    for bench in &benches {
+        command.args(["--package", &bench.package, "--bench", &bench.name]);
     }
     say::step("Running the benchmarks", || shell::run(command.arg("--").args(args)))
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail};
 
+use crate::members::{self, Target};
 use crate::wasm::Toolchain;
 use crate::{say, shell, tools, wasm};
 
@@ -106,7 +107,7 @@ impl Step {
                 shell::cargo().args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"),
             ),
             Self::Wasm => wasm::build().map(|sizes| sizes.print()),
-            Self::Wasm32 => shell::run(Toolchain::find()?.cargo("build").args([
+            Self::Wasm32 => shell::run(Toolchain::find()?.cargo("check").args([
                 "--package",
                 "sip",
                 "--package",
@@ -116,11 +117,12 @@ impl Step {
             ])),
             Self::Test => {
                 wasm::build()?;
-                shell::run(shell::cargo().args(["test", "--workspace", "--exclude", "e2e", "--locked"]))
+                test(|target| target.package != BROWSER_TESTS, &["--lib", "--bins"])?;
+                test(|_| false, &["--doc"])
             }
             Self::E2e => {
                 wasm::build()?;
-                shell::run(shell::cargo().args(["test", "--package", "e2e", "--locked"]))
+                test(|target| target.package == BROWSER_TESTS, &[])
             }
         }
     }
@@ -141,6 +143,25 @@ impl FromStr for Step {
             .find(|step| step.name() == name)
             .with_context(|| format!("there is no step `{name}`; `--list` names them"))
     }
+}
+
+/// The crate whose tests drive a browser.
+const BROWSER_TESTS: &str = "e2e";
+
+/// Runs some of the workspace's tests. All crates are selected always: which features their dependencies are built
+/// with hangs on that, and a smaller selection would build half of them again.
+fn test(wanted: impl Fn(&Target) -> bool, kinds: &[&str]) -> Result<()> {
+    let targets: Vec<_> = members::targets("test")?.into_iter().filter(wanted).collect();
+    if targets.is_empty() && kinds.is_empty() {
+        bail!("there is no such test");
+    }
+
+    let mut command = shell::cargo();
+    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(kinds);
+    for target in &targets {
+        command.args(["--test", &target.name]);
+    }
+    shell::run(&mut command)
 }
 
 /// Something that has to be on the machine before a step starts.

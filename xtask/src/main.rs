@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod ci;
 mod demo;
+mod members;
 mod say;
 mod shell;
 mod tools;
