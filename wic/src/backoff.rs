@@ -69,6 +69,6 @@ mod tests {
         let mut backoff = Backoff { failures: u32::MAX };
         let wait = backoff.next(&Timers::default(), &mut SeededEntropy::new(1));
         assert!(wait <= Duration::from_secs(1800));
-        assert_eq!(between(Duration::MAX, 80, &mut SeededEntropy::new(1)).is_zero(), false);
+        assert!(!between(Duration::MAX, 80, &mut SeededEntropy::new(1)).is_zero());
     }
 }

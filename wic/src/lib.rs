@@ -27,7 +27,7 @@ mod state;
 mod url;
 
 pub use agent::Agent;
-pub use config::{Access, Config, DigestAccess, Opening, Timers, TokenAccess};
+pub use config::{Access, Config, DigestAccess, Opening, Timers, TokenAccess, TokenScenario};
 pub use event::{Event, Output, TokenReason, Wire, close};
 pub use failure::{Cause, Failure};
 pub use grant::{GrantError, TokenFailure, TokenGrant};
