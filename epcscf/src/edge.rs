@@ -1,0 +1,473 @@
+//! The eP-CSCF as a state machine: SIP of WICs on one side, Mw on the other, no I/O.
+
+mod lifecycle;
+mod range;
+mod register;
+mod request;
+mod response;
+mod terminating;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ims::policy::{CLOSE_POLICY, Close, STRIKES, TokenPolicy};
+use ims::{Impi, Impu, Scenario};
+use sip::headers::Via;
+use sip::node::{Node, Output};
+use sip::transaction::{ClientKey, Event as TransactionEvent, Incoming, ServerKey, Timers, Transactions};
+use sip::{
+    Entropy, FlowId, Framing, HeaderName, Host, Instant, Malformed, Message, Method, Now, Peer, Rejection, Request,
+    Response, StatusCode, Transport, Uri,
+};
+
+use crate::bindings::{Bindings, TokenStamp};
+use crate::config::{Config, ConfigError};
+use crate::deadlines::{Deadlines, Timer};
+use crate::event::Event;
+use crate::flow_token::FlowTokens;
+use crate::keys::{Keys, KeysAnswer, KeysAsk};
+use crate::policy::{Policy, ViaMismatch};
+use crate::refusal::{ChallengeText, Refusal};
+use crate::upgrade::Accepted;
+use crate::verdicts::Verdicts;
+use crate::wwsf::{Records, WwsfRecord};
+
+use self::register::Attempt;
+
+/// Close codes (RFC 6455 §7.4.1).
+mod close {
+    pub(super) const NORMAL: u16 = 1000;
+    pub(super) const UNSUPPORTED_DATA: u16 = 1003;
+    pub(super) const POLICY: u16 = super::CLOSE_POLICY;
+}
+
+/// Most revoked tokens that are remembered.
+const MAX_REVOKED: usize = 10_000;
+
+/// One shard of an eP-CSCF.
+///
+/// A connection comes in by [`Edge::open`] once its upgrade is accepted; from then on [`Node`] is
+/// its interface: one call of `receive` for each WebSocket message, `flow_closed` at the end. What
+/// happened besides comes out of [`Edge::poll_event`].
+pub struct Edge {
+    config: Config,
+    records: Arc<Records>,
+    checks: TokenPolicy,
+    core: Peer,
+    core_route: Uri,
+    sent_by: (Host, Option<u16>),
+    entropy: Box<dyn Entropy + Send>,
+    transactions: Transactions,
+    flow_tokens: FlowTokens,
+    connections: HashMap<FlowId, Connection>,
+    bindings: Bindings,
+    deadlines: Deadlines,
+    pending: HashMap<ClientKey, Pending>,
+    keys: Keys,
+    waiting: VecDeque<Waiting>,
+    jtis: HashMap<(String, String), JtiHolder>,
+    revoked: HashMap<(String, String), u64>,
+    icids: u64,
+    outputs: VecDeque<Output<KeysAsk>>,
+    events: VecDeque<Event>,
+}
+
+/// One WebSocket.
+#[derive(Debug)]
+struct Connection {
+    peer: Peer,
+    record: Arc<WwsfRecord>,
+    /// Whose it is, from the first 200 on (TS 33.203 O.2.3, X.3.2.3 step 7).
+    owner: Option<Owner>,
+    verdicts: Verdicts,
+    strikes: u8,
+    digest_failures: u8,
+    /// REGISTERs under way, with the IMPI that each is for.
+    in_flight: Vec<(ClientKey, Impi)>,
+    /// REGISTERs that wait for keys.
+    waiting: usize,
+    closing: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owner {
+    impi: Impi,
+    scenario: Scenario,
+}
+
+/// Who uses a token: one instance on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct JtiHolder {
+    flow: FlowId,
+    instance: Option<String>,
+    exp: u64,
+}
+
+/// A client transaction with the core.
+#[derive(Debug)]
+enum Pending {
+    /// On behalf of a WIC.
+    Wic { flow: FlowId, server: ServerKey, attempt: Box<Attempt> },
+    /// Our own: a de-registration by the network.
+    Own,
+}
+
+/// A REGISTER that waits for the keys of an issuer.
+#[derive(Debug)]
+struct Waiting {
+    issuer: String,
+    flow: FlowId,
+    key: ServerKey,
+    request: Request,
+    until: Instant,
+}
+
+impl Edge {
+    /// An edge without connections. Its flow tokens and tags come from `entropy`; `now` is the
+    /// start that its epoch is taken from.
+    ///
+    /// # Errors
+    /// What is wrong in `config`.
+    pub fn new(config: Config, mut entropy: Box<dyn Entropy + Send>, now: Now) -> Result<Self, ConfigError> {
+        let records = Arc::new(Records::from_config(&config)?);
+        let host: Host = config.name.parse().map_err(|_| ConfigError::Uri(config.name.clone()))?;
+        let core_route: Uri =
+            config.core.icscf_uri.parse().map_err(|_| ConfigError::Uri(config.core.icscf_uri.clone()))?;
+        let key = match &config.flow_token_key {
+            Some(key) => *key.expose(),
+            None => {
+                let mut key = [0; 32];
+                entropy.fill(&mut key);
+                key
+            }
+        };
+        let port = config.listen.mw.port();
+        Ok(Self {
+            records,
+            checks: config.policy.token_checks(),
+            core: Peer::new(config.core.transport.into(), config.core.icscf),
+            core_route,
+            sent_by: (host, (port != 5060 && port != 0).then_some(port)),
+            entropy,
+            transactions: Transactions::new(Timers::default()),
+            flow_tokens: FlowTokens::new(&key, now.unix as u32),
+            connections: HashMap::new(),
+            bindings: Bindings::default(),
+            deadlines: Deadlines::default(),
+            pending: HashMap::new(),
+            keys: Keys::default(),
+            waiting: VecDeque::new(),
+            jtis: HashMap::new(),
+            revoked: HashMap::new(),
+            icids: 0,
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+            config,
+        })
+    }
+
+    /// Runs SIP's timers otherwise than RFC 3261 does.
+    #[must_use]
+    pub fn with_timers(mut self, timers: Timers) -> Self {
+        self.transactions = Transactions::new(timers);
+        self
+    }
+
+    /// The records that upgrades are checked against.
+    pub fn records(&self) -> &Arc<Records> {
+        &self.records
+    }
+
+    /// The switches in force.
+    pub fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    /// A WebSocket is open: `flow` is its number ([`FlowIds`](crate::FlowIds)), never used before.
+    pub fn open(&mut self, now: Now, flow: FlowId, transport: Transport, addr: SocketAddr, accepted: Accepted) {
+        let connection = Connection {
+            peer: Peer::on_flow(transport, addr, flow),
+            record: accepted.record,
+            owner: None,
+            verdicts: Verdicts::default(),
+            strikes: 0,
+            digest_failures: 0,
+            in_flight: Vec::new(),
+            waiting: 0,
+            closing: false,
+        };
+        self.connections.insert(flow, connection);
+        self.arm_idle(now, flow);
+    }
+
+    /// What happened; to be polled after every input.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How many connections and bindings there are.
+    pub fn size(&self) -> (usize, usize) {
+        (self.connections.len(), self.bindings.len())
+    }
+
+    /// The identities reached over a connection.
+    pub fn registered(&self, flow: FlowId) -> Vec<Impu> {
+        self.bindings.of_flow(flow).flat_map(|(_, binding)| binding.impus.iter().cloned()).collect()
+    }
+
+    /// Forgets a token that its WAF revoked: the next request that carries it gets 403, and the
+    /// registration that rests on it ends (T8).
+    pub fn revoke(&mut self, now: Now, issuer: &str, jti: &str) {
+        self.revoked.retain(|_, until| *until > now.unix);
+        if self.revoked.len() < MAX_REVOKED {
+            let until = now.unix.saturating_add(self.checks.max_lifetime).saturating_add(self.checks.leeway);
+            self.revoked.insert((issuer.to_owned(), jti.to_owned()), until);
+        }
+    }
+
+    // Messages.
+
+    fn on_wic_message(&mut self, now: Now, flow: FlowId, from: Peer, octets: Bytes) {
+        let Some(connection) = self.connections.get(&flow) else { return };
+        if connection.closing {
+            return;
+        }
+        // RFC 5626 §3.5.1: a double CRLF is a ping, a single one a pong.
+        match &*octets {
+            b"\r\n\r\n" => return self.send(from, Bytes::from_static(b"\r\n")),
+            b"\r\n" => return,
+            _ => {}
+        }
+        let is_response = octets.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/2.0 "));
+        match Message::parse(octets, Framing::WebSocket) {
+            Ok(Message::Request(request)) => {
+                let refused = request.validate().and_then(|()| self.check_via(&request));
+                match refused {
+                    Ok(()) => self.on_transaction(now, Message::Request(request), from),
+                    Err(rejection) => self.reject(flow, &request, &rejection, from),
+                }
+            }
+            Ok(Message::Response(response)) => {
+                if response.validate().is_ok() {
+                    self.on_transaction(now, Message::Response(response), from);
+                }
+            }
+            Err(Malformed { error, request: Some(request) }) => {
+                self.reject(flow, &request, &Rejection::new(error.status, error.reason), from);
+            }
+            Err(_) if is_response => {}
+            // RFC 7118 §4.1: nothing but SIP on this connection.
+            Err(malformed) => self.close(flow, close::UNSUPPORTED_DATA, malformed.error.reason),
+        }
+    }
+
+    /// RFC 7118 §5.2: over a WebSocket, Via says WS or WSS.
+    fn check_via(&self, request: &Request) -> Result<(), Rejection> {
+        let transport = request.via().ok().and_then(|via| via.transport());
+        let matches = matches!(transport, Some(Transport::Ws | Transport::Wss));
+        if matches || self.config.policy.connection.via_mismatch == ViaMismatch::Accept {
+            return Ok(());
+        }
+        Err(Rejection::new(StatusCode::BAD_REQUEST, "Via names another transport than WebSocket (RFC 7118 §5.2)"))
+    }
+
+    fn reject(&mut self, flow: FlowId, request: &Request, rejection: &Rejection, from: Peer) {
+        self.transactions.reject(request, rejection, from);
+        let status = rejection.status.code();
+        let label = status.to_string().into();
+        self.events.push_back(Event::Refused { flow, status, label, reason: rejection.reason.clone() });
+    }
+
+    fn on_mw_message(&mut self, now: Now, from: Peer, octets: Bytes) {
+        let framing = if from.transport == Transport::Udp { Framing::Datagram } else { Framing::Stream };
+        match Message::parse(octets, framing) {
+            Ok(Message::Request(request)) => match request.validate() {
+                Ok(()) => self.on_transaction(now, Message::Request(request), from),
+                Err(rejection) => self.transactions.reject(&request, &rejection, from),
+            },
+            Ok(Message::Response(response)) => {
+                if response.validate().is_ok() {
+                    self.on_transaction(now, Message::Response(response), from);
+                }
+            }
+            Err(Malformed { error, request: Some(request) }) => {
+                self.transactions.reject(&request, &Rejection::new(error.status, error.reason), from);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn on_transaction(&mut self, now: Now, message: Message, from: Peer) {
+        match self.transactions.receive(now.mono, message, from) {
+            Some(Incoming::Request { key, request, from }) => match wic_flow(from) {
+                Some(flow) if request.method == Method::Register => self.on_register(now, flow, key, request),
+                Some(flow) => self.on_wic_request(now, flow, key, &request),
+                None => self.on_core_request(now, key, &request, from),
+            },
+            // No INVITE is ever forwarded, so there is nothing to cancel (RFC 3261 §9.2).
+            Some(Incoming::Cancel { key, request, .. }) => {
+                let response =
+                    self.response_to(&request, &Refusal::new(StatusCode::CALL_DOES_NOT_EXIST, "no such INVITE"));
+                self.transactions.respond(now.mono, key, response);
+            }
+            Some(Incoming::Response { key, response }) => self.on_core_response(now, key, response),
+            Some(Incoming::Ack { .. } | Incoming::Stray { .. }) | None => {}
+        }
+        self.after_transactions(now);
+    }
+
+    fn after_transactions(&mut self, now: Now) {
+        while let Some(event) = self.transactions.poll_event() {
+            if let TransactionEvent::Timeout { key } | TransactionEvent::Failed { key } = event {
+                self.on_core_silence(now, key);
+            }
+        }
+    }
+
+    // Answers.
+
+    fn refuse(&mut self, now: Now, flow: FlowId, key: ServerKey, request: &Request, refusal: Refusal) {
+        let response = self.response_to(request, &refusal);
+        self.transactions.respond(now.mono, key, response);
+        self.events.push_back(Event::Refused {
+            flow,
+            status: refusal.status.code(),
+            label: refusal.label.clone(),
+            reason: refusal.reason.clone(),
+        });
+        if refusal.deregister {
+            self.deregister_flow(now, flow);
+        }
+        let Some(connection) = self.connections.get_mut(&flow) else { return };
+        let close = match refusal.close {
+            Close::Keep => false,
+            Close::Now => true,
+            Close::AfterStrikes => {
+                connection.strikes = connection.strikes.saturating_add(1);
+                connection.strikes >= STRIKES
+            }
+        };
+        if close {
+            self.close(flow, close::POLICY, refusal.reason);
+        }
+    }
+
+    fn response_to(&mut self, request: &Request, refusal: &Refusal) -> Response {
+        let mut response = request.respond_with(refusal.status, refusal.reason.clone().into_owned());
+        let entropy = &mut self.entropy;
+        response.ensure_to_tag(|| entropy.token(10));
+        refusal.headers.iter().for_each(|header| response.headers.push(header.name.clone(), header.value.clone()));
+        response
+    }
+
+    fn challenge_text<'a>(&'a self, record: &'a WwsfRecord) -> ChallengeText<'a> {
+        ChallengeText { realm: &self.config.home_domain, authz_server: record.authz_server() }
+    }
+
+    /// Takes what the transaction layer wants sent, so that it goes out before a Close.
+    fn flush(&mut self) {
+        while let Some((to, octets)) = self.transactions.poll_transmit() {
+            self.outputs.push_back(Output::Send { to, octets });
+        }
+    }
+
+    fn send(&mut self, to: Peer, octets: Bytes) {
+        self.flush();
+        self.outputs.push_back(Output::Send { to, octets });
+    }
+
+    /// Closes a connection after what was answered on it; its end is reported by `flow_closed`.
+    fn close(&mut self, flow: FlowId, code: u16, reason: impl Into<std::borrow::Cow<'static, str>>) {
+        let Some(connection) = self.connections.get_mut(&flow) else { return };
+        if std::mem::replace(&mut connection.closing, true) {
+            return;
+        }
+        self.flush();
+        self.outputs.push_back(Output::Close { flow, code, reason: reason.into() });
+    }
+
+    // Shared by the modules below.
+
+    fn own_via(&mut self) -> Via {
+        let (host, port) = self.sent_by.clone();
+        let branch = format!("{:x}.{}", self.config.shard, self.entropy.token(16));
+        let mut via = Via::new(self.core.transport, host, port, &branch);
+        if !self.core.transport.is_reliable() {
+            via.params.set_flag("rport");
+        }
+        via
+    }
+
+    fn arm_idle(&mut self, now: Now, flow: FlowId) {
+        let idle = Duration::from_secs(self.config.policy.connection.idle_timeout);
+        self.deadlines.set(Timer::Idle(flow), now.mono + idle);
+    }
+
+    fn is_trusted(&self, peer: Peer) -> bool {
+        self.config.trusted_nodes.iter().any(|node| node.is(peer.addr))
+    }
+}
+
+/// The connection of a WIC that a message came on; `None` for Mw.
+fn wic_flow(from: Peer) -> Option<FlowId> {
+    from.flow.filter(|_| matches!(from.transport, Transport::Ws | Transport::Wss))
+}
+
+impl Node for Edge {
+    type Ask = KeysAsk;
+    type Answer = KeysAnswer;
+
+    fn receive(&mut self, now: Now, from: Peer, octets: Bytes) {
+        match wic_flow(from) {
+            Some(flow) => self.on_wic_message(now, flow, from, octets),
+            None => self.on_mw_message(now, from, octets),
+        }
+    }
+
+    fn answer(&mut self, now: Now, answer: KeysAnswer) {
+        self.on_keys(now, answer);
+        self.after_transactions(now);
+    }
+
+    fn flow_closed(&mut self, now: Now, flow: FlowId) {
+        self.transactions.flow_closed(now.mono, flow);
+        self.on_flow_closed(now, flow);
+        self.after_transactions(now);
+    }
+
+    fn send_failed(&mut self, now: Now, to: Peer) {
+        self.transactions.send_failed(now.mono, to);
+        self.after_transactions(now);
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.transactions.handle_timeout(now.mono);
+        self.after_transactions(now);
+        while let Some(timer) = self.deadlines.due(now.mono) {
+            self.on_timer(now, timer);
+        }
+        self.after_transactions(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.transactions.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+    }
+
+    fn poll_output(&mut self) -> Option<Output<KeysAsk>> {
+        self.flush();
+        self.outputs.pop_front()
+    }
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge")
+            .field("name", &self.config.name)
+            .field("connections", &self.connections.len())
+            .field("bindings", &self.bindings.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! What an [`Edge`](crate::Edge) tells besides its outputs: for metrics, logs and an operator's eye.
+
+use std::borrow::Cow;
+
+use ims::{Impi, Impu, Scenario};
+use sip::FlowId;
+
+use crate::trust_boundary::Leak;
+
+/// Something that happened. Holds identities and no secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An identity is registered, or registered again.
+    Registered {
+        /// The connection.
+        flow: FlowId,
+        /// How.
+        scenario: Scenario,
+        /// Who.
+        impi: Impi,
+        /// As what.
+        impu: Impu,
+        /// For how long, in seconds.
+        expires: u32,
+        /// Whether it was registered already.
+        refresh: bool,
+    },
+    /// An identity is registered no more.
+    Deregistered {
+        /// How it was.
+        scenario: Scenario,
+        /// Who.
+        impi: Impi,
+        /// As what.
+        impu: Impu,
+        /// Why.
+        cause: Cause,
+    },
+    /// A request of a WIC was refused here.
+    Refused {
+        /// The connection.
+        flow: FlowId,
+        /// The status answered.
+        status: u16,
+        /// The step of the token checks, or the status again.
+        label: Cow<'static, str>,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// The core refused a REGISTER.
+    RefusedByCore {
+        /// The connection.
+        flow: FlowId,
+        /// The status that the core answered.
+        status: u16,
+    },
+    /// The core does not answer.
+    CoreUnreachable,
+    /// A REGISTER that would have leaked was held back. A bug of this node.
+    Leak {
+        /// What.
+        leak: Leak,
+    },
+    /// A request came from a node that is not trusted.
+    UntrustedPeer {
+        /// Its address.
+        peer: std::net::SocketAddr,
+    },
+    /// Keys could not be fetched.
+    KeysUnavailable {
+        /// Whose.
+        issuer: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a registration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The user asked.
+    User,
+    /// Its time was over.
+    Expired,
+    /// The token's time was over.
+    TokenExpired,
+    /// The token was revoked.
+    TokenRevoked,
+    /// Another contact took its place.
+    Replaced,
+    /// The WWSF may give the identity away no more.
+    Withdrawn,
+}
+
+impl Cause {
+    /// A short name for a metric's label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Expired => "expired",
+            Self::TokenExpired => "token-expired",
+            Self::TokenRevoked => "token-revoked",
+            Self::Replaced => "replaced",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}

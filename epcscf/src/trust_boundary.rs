@@ -1,0 +1,298 @@
+//! What may cross between a WIC and the core, and what may not (TS 24.229 §4.4).
+//!
+//! Strip, then insert, then assert: [`strip_from_wic`] runs before anything reads the request,
+//! [`assert_register`] looks at the finished one just before it is sent. A hole in the code between
+//! the two becomes a 500 and a log entry, never a leak.
+
+use ims::Token;
+use sip::headers::{Authorization, Credentials, PAccessNetworkInfo, TypedHeader};
+use sip::{HeaderName, Headers, Request, Response};
+
+/// The parameter of Authorization that says what the network vouches for.
+pub const INTEGRITY_PROTECTED: &str = "integrity-protected";
+
+/// Headers that only the network may write; none is taken from a WIC.
+pub const NETWORK_HEADERS: [HeaderName; 14] = [
+    HeaderName::PAssertedIdentity,
+    HeaderName::PPreferredIdentity,
+    HeaderName::PAssertedService,
+    HeaderName::PAssociatedUri,
+    HeaderName::PCalledPartyId,
+    HeaderName::PChargingFunctionAddresses,
+    HeaderName::PChargingVector,
+    HeaderName::PProfileKey,
+    HeaderName::PServedUser,
+    HeaderName::PVisitedNetworkId,
+    HeaderName::Path,
+    HeaderName::ServiceRoute,
+    HeaderName::FeatureCaps,
+    HeaderName::RecordRoute,
+];
+
+/// Parameters of Digest credentials that only a node of the network writes.
+const NETWORK_PARAMS: [&str; 3] = [INTEGRITY_PROTECTED, "auts", "ik"];
+
+/// Removes from a WIC's REGISTER what only the network may say: `integrity-protected` first of all
+/// (TS 33.203 P.3), then the headers of [`NETWORK_HEADERS`], `network-provided` access information,
+/// and Route: the way into the core is ours to choose.
+///
+/// `entities` names the further credential parameters that vouch for a WAF or WWSF.
+pub fn strip_from_wic(headers: &mut Headers, entities: [&str; 2]) {
+    strip_credentials(headers, entities);
+    headers.retain(|h| !NETWORK_HEADERS.contains(&h.name) && h.name != HeaderName::Route);
+    keep_access_info_of_wic(headers);
+    // Security agreement has no place over TLS (TS 33.203 P.3).
+    for name in [HeaderName::SecurityClient, HeaderName::SecurityVerify, HeaderName::SecurityServer] {
+        headers.remove(&name);
+    }
+}
+
+fn strip_credentials(headers: &mut Headers, entities: [&str; 2]) {
+    let rewritten: Headers = headers
+        .iter()
+        .map(|line| {
+            if line.name != HeaderName::Authorization {
+                return line.clone();
+            }
+            let Ok(Authorization(Credentials::Digest(mut digest))) = Authorization::parse(&line.value) else {
+                return line.clone();
+            };
+            let mut changed = false;
+            for name in NETWORK_PARAMS.into_iter().chain(entities) {
+                changed |= digest.params.remove(name);
+            }
+            if changed {
+                sip::Header::new(HeaderName::Authorization, Credentials::Digest(digest).to_string())
+            } else {
+                line.clone()
+            }
+        })
+        .collect();
+    *headers = rewritten;
+}
+
+/// A WIC's own P-Access-Network-Info may pass, but not one that claims to be the network's; one that
+/// cannot be read is none.
+fn keep_access_info_of_wic(headers: &mut Headers) {
+    headers.retain(|line| {
+        line.name != HeaderName::PAccessNetworkInfo
+            || sip::syntax::split_list(&line.value)
+                .all(|info| PAccessNetworkInfo::parse(info).is_ok_and(|info| !info.is_network_provided()))
+    });
+}
+
+/// Removes from a response of the core what a WIC is not to see (TS 24.229 §5.2.2). Path stays
+/// (RFC 3327 lets a UA see it).
+pub fn strip_from_core(response: &mut Response) {
+    for name in [
+        HeaderName::PChargingVector,
+        HeaderName::PChargingFunctionAddresses,
+        HeaderName::PVisitedNetworkId,
+        HeaderName::PAccessNetworkInfo,
+        HeaderName::PServedUser,
+        HeaderName::PProfileKey,
+    ] {
+        response.headers.remove(&name);
+    }
+}
+
+/// What a REGISTER that leaves for the core must look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbound<'a> {
+    /// The Path that we wrote.
+    pub path: &'a str,
+    /// The P-Charging-Vector that we wrote.
+    pub charging_vector: &'a str,
+    /// The P-Visited-Network-ID that we wrote.
+    pub visited_network: &'a str,
+    /// The P-Access-Network-Info that we wrote.
+    pub access_info: &'a str,
+    /// The `integrity-protected` that the scheme calls for.
+    pub integrity: Option<Integrity>,
+    /// The token that came in, which must be nowhere.
+    pub token: Option<&'a Token>,
+}
+
+/// The values of `integrity-protected` that this node sets (TS 24.229 §7.2A.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Integrity {
+    /// Digest over a TLS connection not yet bound to the IMPI.
+    TlsPending,
+    /// Digest over a TLS connection bound to the IMPI.
+    TlsYes,
+    /// The identities are authenticated already: TNA.
+    AuthDone,
+}
+
+impl Integrity {
+    /// The value on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TlsPending => "tls-pending",
+            Self::TlsYes => "tls-yes",
+            Self::AuthDone => "auth-done",
+        }
+    }
+}
+
+/// Why a request must not leave: a bug of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Leak {
+    /// A header of the network that we did not write, or not as we did.
+    #[error("{0} is not the one that this node wrote")]
+    Foreign(HeaderName),
+    /// `integrity-protected` is not what the scheme calls for.
+    #[error("integrity-protected is not what the scheme calls for")]
+    Integrity,
+    /// A Bearer header.
+    #[error("a Bearer header is left")]
+    Bearer,
+    /// The token's text.
+    #[error("the token is left in {0}")]
+    Token(&'static str),
+}
+
+/// Looks at a REGISTER just before it is sent to the core: nothing trusted in it came from the WIC,
+/// and nothing of the token is left.
+pub fn assert_register(request: &Request, ours: &Outbound<'_>) -> Result<(), Leak> {
+    let headers = &request.headers;
+    for name in &NETWORK_HEADERS {
+        let expected = match name {
+            HeaderName::Path => Some(ours.path),
+            HeaderName::PChargingVector => Some(ours.charging_vector),
+            HeaderName::PVisitedNetworkId => Some(ours.visited_network),
+            _ => None,
+        };
+        if !headers.values(name).eq(expected) {
+            return Err(Leak::Foreign(name.clone()));
+        }
+    }
+    let vouched = |value: &&str| value.contains("network-provided");
+    if !headers.values(&HeaderName::PAccessNetworkInfo).filter(vouched).eq([ours.access_info]) {
+        return Err(Leak::Foreign(HeaderName::PAccessNetworkInfo));
+    }
+    let mut integrity = None;
+    for value in headers.values(&HeaderName::Authorization) {
+        match Authorization::parse(value) {
+            Ok(Authorization(Credentials::Digest(digest))) => integrity = digest.text(INTEGRITY_PROTECTED),
+            _ => return Err(Leak::Bearer),
+        }
+    }
+    if integrity.as_deref() != ours.integrity.map(Integrity::as_str) {
+        return Err(Leak::Integrity);
+    }
+    match ours.token {
+        Some(token) => assert_no_token(request, token),
+        None => Ok(()),
+    }
+}
+
+fn assert_no_token(request: &Request, token: &Token) -> Result<(), Leak> {
+    let needle = token.expose();
+    if request.headers.iter().any(|line| line.value.contains(needle)) {
+        return Err(Leak::Token("a header"));
+    }
+    if memchr::memmem::find(&request.body, needle.as_bytes()).is_some() {
+        return Err(Leak::Token("the body"));
+    }
+    if request.uri.to_string().contains(needle) {
+        return Err(Leak::Token("the Request-URI"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sip::{Framing, Message};
+
+    const ENTITIES: [&str; 2] = ["authorization-entity", "wwsf-entity"];
+
+    fn register(extra: &str) -> Request {
+        let text = format!(
+            "REGISTER sip:ims.example SIP/2.0\r\nVia: SIP/2.0/WSS a.invalid;branch=z9hG4bK1\r\n\
+             From: <sip:alice@ims.example>;tag=1\r\nTo: <sip:alice@ims.example>\r\nCall-ID: 1\r\n\
+             CSeq: 1 REGISTER\r\n{extra}\r\n"
+        );
+        match Message::parse(text.into_bytes(), Framing::WebSocket).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(_) => unreachable!(),
+        }
+    }
+
+    /// REG-10.
+    #[test]
+    fn nothing_that_only_the_network_may_say_is_taken_from_a_wic() {
+        let mut request = register(
+            "P-Asserted-Identity: <sip:eve@ims.example>\r\nP-Preferred-Identity: <sip:eve@ims.example>\r\n\
+             P-Asserted-Service: urn:urn-7:x\r\nP-Associated-URI: <sip:eve@ims.example>\r\n\
+             P-Called-Party-ID: <sip:eve@ims.example>\r\nP-Charging-Function-Addresses: ccf=eve\r\n\
+             P-Charging-Vector: icid-value=eve\r\nP-Profile-Key: <sip:eve@ims.example>\r\n\
+             P-Served-User: <sip:eve@ims.example>\r\nP-Visited-Network-ID: eve\r\npAtH: <sip:eve.example;lr>\r\n\
+             Service-Route: <sip:eve.example;lr>\r\nFeature-Caps: *;+g.eve\r\nRoute: <sip:eve.example;lr>\r\n\
+             Record-Route: <sip:eve.example;lr>\r\nSecurity-Client: eve\r\n\
+             P-Access-Network-Info: IEEE-802.11, 3GPP-E-UTRAN;network-provided\r\n\
+             P-Access-Network-Info: 3GPP-E-UTRAN;eve=\"\r\n",
+        );
+        strip_from_wic(&mut request.headers, ENTITIES);
+        let left: Vec<&str> = request.headers.iter().map(|h| h.name.as_str()).collect();
+        assert_eq!(left, ["Via", "From", "To", "Call-ID", "CSeq"]);
+    }
+
+    #[test]
+    fn a_wics_own_access_information_may_pass() {
+        let mut request = register("P-Access-Network-Info: IEEE-802.11;i-wlan-node-id=00112233\r\n");
+        strip_from_wic(&mut request.headers, ENTITIES);
+        assert!(request.headers.value(&HeaderName::PAccessNetworkInfo).is_some());
+    }
+
+    /// DIG-10.
+    #[test]
+    fn a_wic_cannot_vouch_for_itself() {
+        for line in [
+            "Authorization: Digest username=\"a@h\", integrity-protected=\"auth-done\", response=\"\"",
+            "authorization: DIGEST username=\"a@h\" , Integrity-Protected = auth-done, response=\"\"",
+            "Authorization: Digest username=\"a@h\", response=\"\", authorization-entity=\"waf\", wwsf-entity=w",
+        ] {
+            let mut request = register(&format!("{line}\r\n"));
+            strip_from_wic(&mut request.headers, ENTITIES);
+            let value = request.headers.value(&HeaderName::Authorization).unwrap().to_ascii_lowercase();
+            assert!(value.contains("username=\"a@h\"") && value.contains("response=\"\""), "{value}");
+            assert!(!value.contains("integrity") && !value.contains("entity"), "{value}");
+        }
+    }
+
+    fn outbound<'a>(token: Option<&'a Token>) -> Outbound<'a> {
+        Outbound {
+            path: "<sip:t@epcscf1.ims.example;lr>",
+            charging_vector: "icid-value=\"1\"",
+            visited_network: "\"ims.example\"",
+            access_info: "IEEE-802.11;network-provided",
+            integrity: Some(Integrity::AuthDone),
+            token,
+        }
+    }
+
+    #[test]
+    fn a_request_that_leaks_does_not_leave() {
+        let clean = "Path: <sip:t@epcscf1.ims.example;lr>\r\nP-Charging-Vector: icid-value=\"1\"\r\n\
+             P-Visited-Network-ID: \"ims.example\"\r\nP-Access-Network-Info: IEEE-802.11;network-provided\r\n";
+        let tna = "Authorization: Digest username=\"a@h\", response=\"\", integrity-protected=\"auth-done\"\r\n";
+        let token = Token::new("eyJ.e30.c2ln");
+        let check = |text: String| assert_register(&register(&text), &outbound(Some(&token)));
+        assert_eq!(check(format!("{clean}{tna}")), Ok(()));
+        assert_eq!(check(clean.into()), Err(Leak::Integrity));
+        assert_eq!(check(tna.into()), Err(Leak::Foreign(HeaderName::PChargingVector)));
+        for (extra, leak) in [
+            ("Path: <sip:eve.example;lr>", Leak::Foreign(HeaderName::Path)),
+            ("P-Asserted-Identity: <sip:eve@h>", Leak::Foreign(HeaderName::PAssertedIdentity)),
+            ("P-Access-Network-Info: x;network-provided", Leak::Foreign(HeaderName::PAccessNetworkInfo)),
+            ("Authorization: Bearer eyJ.e30.c2ln", Leak::Bearer),
+            ("Authorization: Basic YTpi", Leak::Bearer),
+            ("User-Agent: x eyJ.e30.c2ln", Leak::Token("a header")),
+            ("Content-Type: application/jwt\r\n\r\neyJ.e30.c2ln", Leak::Token("the body")),
+        ] {
+            assert_eq!(check(format!("{clean}{tna}{extra}\r\n")), Err(leak), "{extra}");
+        }
+    }
+}
