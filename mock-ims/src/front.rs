@@ -2,10 +2,9 @@
 //! answered, what is a retransmission is absorbed.
 
 use crate::refusal::Refusal;
-use sip::transaction::{Event, Incoming, ServerKey, Timers, Transactions};
-use sip::{Entropy, FlowId, Framing, Instant, Message, Method, Peer, Request, Response, Transport};
-
 use bytes::Bytes;
+use sip::transaction::{Incoming, ServerKey, Timers, Transactions};
+use sip::{Entropy, Framing, Instant, Message, Peer, Rejection, Request, Response, Transport};
 
 /// A node's transactions and its source of randomness.
 pub(crate) struct Front {
@@ -25,25 +24,25 @@ impl Front {
             Transport::Tcp | Transport::Tls => Framing::Stream,
             Transport::Ws | Transport::Wss => Framing::WebSocket,
         };
-        match Message::parse(octets, framing) {
-            Ok(Message::Request(request)) => {
-                if let Err(rejection) = request.validate() {
-                    self.answer_statelessly(&request, &rejection.into(), from);
-                    return None;
-                }
-                self.transactions.receive(now, request.into(), from)
-            }
-            Ok(Message::Response(response)) => {
-                response.validate().ok()?;
-                self.transactions.receive(now, response.into(), from)
-            }
+        let message = match Message::parse(octets, framing) {
+            Ok(message) => message,
             Err(malformed) => {
                 let request = malformed.request?;
-                let refusal = Refusal::new(malformed.error.status, malformed.error.reason);
-                self.answer_statelessly(&request, &refusal, from);
-                None
+                let rejection = Rejection::new(malformed.error.status, malformed.error.reason);
+                self.transactions.reject(&request, &rejection, from);
+                return None;
             }
+        };
+        match &message {
+            Message::Request(request) => {
+                if let Err(rejection) = request.validate() {
+                    self.transactions.reject(request, &rejection, from);
+                    return None;
+                }
+            }
+            Message::Response(response) => response.validate().ok()?,
         }
+        self.transactions.receive(now, message, from)
     }
 
     /// Ends a server transaction with a refusal.
@@ -56,25 +55,10 @@ impl Front {
         response.ensure_to_tag(|| self.entropy.token(16));
         self.transactions.respond(now, key, response);
     }
+}
 
-    /// The events of the transactions, one by one.
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        self.transactions.poll_event()
-    }
-
-    pub(crate) fn flow_closed(&mut self, now: Instant, flow: FlowId) {
-        self.transactions.flow_closed(now, flow);
-    }
-
-    /// For a request that no transaction can be made of (RFC 3261 §8.2.7). Nothing is said when
-    /// there is not even enough to address the answer, and never to an ACK.
-    fn answer_statelessly(&mut self, request: &Request, refusal: &Refusal, to: Peer) {
-        if request.method == Method::Ack || request.via().is_err() {
-            return;
-        }
-        let mut response = refusal.answer(request);
-        // The same request gets the same tag: a retransmission must not look like a fork.
-        response.ensure_to_tag(|| "malformed".to_owned());
-        self.transactions.send(response.into(), to);
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").field("transactions", &self.transactions).finish_non_exhaustive()
     }
 }

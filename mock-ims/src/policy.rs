@@ -139,6 +139,14 @@ pub fn saa(result: ResultCode) -> Rejection {
     }
 }
 
+/// What the I-CSCF answers when it has no S-CSCF for a user: older releases said 600.
+pub(crate) fn no_scscf(tried: bool) -> Rejection {
+    match tried {
+        true => timed_out("no S-CSCF can be reached (TS 24.229 5.3.1.3)"),
+        false => timed_out("no S-CSCF has the capabilities that the user needs (TS 24.229 5.3.1.2)"),
+    }
+}
+
 /// What is answered when the HSS is silent or gone.
 pub(crate) fn hss_silent() -> Rejection {
     timed_out("the HSS does not answer")

@@ -52,8 +52,9 @@ impl Refusal {
         Self { headers: vec![allow], ..Self::new(StatusCode::METHOD_NOT_ALLOWED, reason) }
     }
 
-    pub(crate) fn rejection(&self) -> &Rejection {
-        &self.rejection
+    /// 481 to a CANCEL (RFC 3261 §9.2).
+    pub(crate) fn no_transaction() -> Self {
+        Self::new(StatusCode::CALL_DOES_NOT_EXIST, "nothing to cancel (RFC 3261 9.2)")
     }
 
     /// The response itself, without a To tag.

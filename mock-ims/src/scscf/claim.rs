@@ -2,8 +2,8 @@
 
 use crate::refusal::Refusal;
 use ims::{Impi, Impu};
-use sip::headers::{Authorization, Credentials, DigestCredentials};
 use sip::Request;
+use sip::headers::{Authorization, Credentials, DigestCredentials};
 
 /// What the Authorization header of a REGISTER claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,8 @@ impl Claim {
         let username = credentials.text("username").unwrap_or_default();
         let impi = Impi::parse(&username).map_err(|e| Refusal::bad_request(e.to_string()))?;
         let responds = credentials.text("response").is_some_and(|response| !response.is_empty());
-        let claim = match credentials.text("integrity-protected").as_deref() {
+        let integrity = credentials.text("integrity-protected").map(|value| value.to_ascii_lowercase());
+        let claim = match integrity.as_deref() {
             Some("yes" | "no") => {
                 return Err(Refusal::forbidden("IMS AKA is not supported (TS 33.203 P.4)"));
             }

@@ -1,0 +1,235 @@
+//! SIP Digest at the S-CSCF: challenges, nonces and verdicts (TS 33.203 Annex N).
+
+use crate::cx::DigestAuthenticate;
+use crate::policy::Policy;
+use ims::{Impi, Impu};
+use sip::digest::{self, Algorithm, DigestError, Ha1, Presented};
+use sip::headers::{AuthenticationInfo, Challenge, DigestCredentials, WwwAuthenticate};
+use sip::{Entropy, Instant, SipUri};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+/// Octets of a nonce's 32 characters of 5 random bits each: 160 bits.
+const NONCE_CHARS: usize = 32;
+
+/// Knows who was challenged and with what, for as long as that matters.
+#[derive(Debug, Default)]
+pub(crate) struct Authenticator {
+    users: HashMap<Impi, User>,
+    deadlines: BTreeSet<(Instant, Impi)>,
+}
+
+/// What is held of one private identity.
+#[derive(Debug, Default)]
+struct User {
+    /// Authentication data, newest first; two only after a change of password (N.2.5).
+    vectors: Vec<DigestAuthenticate>,
+    /// The challenge that waits for its answer; there is one at most (N.2.2.3).
+    pending: Option<Pending>,
+    /// Nonces that were answered once and serve for refreshes.
+    nonces: Vec<Nonce>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    nonce: String,
+    until: Instant,
+    impu: Impu,
+}
+
+#[derive(Debug)]
+struct Nonce {
+    value: String,
+    /// The last `nc` that was accepted.
+    nc: u32,
+    until: Instant,
+}
+
+/// What is to be done with a REGISTER.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It is the user's own.
+    Accepted(AuthenticationInfo),
+    /// It does not authenticate, or over a nonce that is worth nothing: 401.
+    Challenge {
+        /// The digest was right, the nonce was not (N.2.3).
+        stale: bool,
+    },
+    /// The digest is wrong.
+    Wrong,
+    /// The credentials can't mean this registrar: 400.
+    Unfit(&'static str),
+    /// The authentication data must be fetched first.
+    Unknown,
+}
+
+impl Authenticator {
+    /// Judges the credentials of a REGISTER (N.2.2.1, N.2.3; RFC 8760 §2.6).
+    ///
+    /// `serves` says whether the digest `uri` is one of this network.
+    pub(crate) fn verify(
+        &mut self,
+        now: Instant,
+        impi: &Impi,
+        credentials: Option<&DigestCredentials>,
+        policy: &Policy,
+        serves: impl Fn(&SipUri) -> bool,
+    ) -> Verdict {
+        let Some(credentials) = credentials else { return Verdict::Challenge { stale: false } };
+        let presented = match Presented::parse(credentials) {
+            Ok(presented) => presented,
+            // An initial REGISTER that only identifies, or one that must be asked again.
+            Err(DigestError::EmptyResponse | DigestError::Qop | DigestError::Missing(_)) => {
+                return Verdict::Challenge { stale: false };
+            }
+            Err(DigestError::Algorithm) => return Verdict::Wrong,
+            Err(DigestError::Malformed("response")) => return Verdict::Wrong,
+            Err(_) => return Verdict::Unfit("malformed Digest credentials (RFC 7616 3.4)"),
+        };
+        if !presented.uri.parse::<SipUri>().is_ok_and(|uri| serves(&uri)) {
+            return Verdict::Unfit("the Digest uri is not of this network (RFC 7616 3.4.6)");
+        }
+        let Some(user) = self.users.get_mut(impi).filter(|user| !user.vectors.is_empty()) else {
+            return Verdict::Unknown;
+        };
+        user.verify(now, &presented, policy)
+    }
+
+    /// Whether a challenge can be made without asking the HSS.
+    pub(crate) fn knows(&self, impi: &Impi) -> bool {
+        self.users.get(impi).is_some_and(|user| !user.vectors.is_empty())
+    }
+
+    /// Keeps what a MAA brought. It is the truth: what was known before is forgotten, unless the
+    /// newest of it is the same.
+    pub(crate) fn learn(&mut self, impi: &Impi, vector: DigestAuthenticate) {
+        let user = self.users.entry(impi.clone()).or_default();
+        if user.vectors.first() != Some(&vector) {
+            user.vectors = vec![vector];
+        }
+    }
+
+    /// A changed password: the old one stays good until the new one is used (N.2.5).
+    pub(crate) fn change(&mut self, impi: &Impi, vector: DigestAuthenticate) {
+        let Some(user) = self.users.get_mut(impi) else { return };
+        if user.vectors.first() != Some(&vector) {
+            user.vectors.insert(0, vector);
+            user.vectors.truncate(2);
+        }
+    }
+
+    /// The challenge of a 401, one header for each algorithm, the most preferred first
+    /// (RFC 8760 §2.3). It takes the place of one that still waits (N.2.2.3).
+    pub(crate) fn challenge(
+        &mut self,
+        now: Instant,
+        impi: &Impi,
+        impu: &Impu,
+        stale: bool,
+        policy: &Policy,
+        entropy: &mut dyn Entropy,
+    ) -> Vec<WwwAuthenticate> {
+        let Some(user) = self.users.get_mut(impi) else { return Vec::new() };
+        let Some(vector) = user.vectors.first() else { return Vec::new() };
+        let nonce = entropy.token(NONCE_CHARS);
+        let headers = policy
+            .algorithms()
+            .filter(|algorithm| ha1(vector, *algorithm).is_some())
+            .map(|algorithm| digest::challenge(algorithm, &vector.realm, &nonce, stale))
+            .map(|challenge| WwwAuthenticate(Challenge::Digest(challenge)))
+            .collect();
+        let until = now + Duration::from_secs(policy.reg_await_auth.into());
+        if let Some(old) = user.pending.replace(Pending { nonce, until, impu: impu.clone() }) {
+            self.deadlines.remove(&(old.until, impi.clone()));
+        }
+        self.deadlines.insert((until, impi.clone()));
+        headers
+    }
+
+    /// The challenge of `impi` has served, by a right answer or a wrong one.
+    pub(crate) fn settle(&mut self, impi: &Impi) {
+        if let Some(pending) = self.users.get_mut(impi).and_then(|user| user.pending.take()) {
+            self.deadlines.remove(&(pending.until, impi.clone()));
+        }
+    }
+
+    /// One whose challenge nobody answered until `now` (reg-await-auth), and for which identity.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<(Impi, Impu)> {
+        let (_, impi) = self.deadlines.first().filter(|(until, _)| *until <= now)?.clone();
+        self.deadlines.pop_first();
+        let pending = self.users.get_mut(&impi)?.pending.take()?;
+        Some((impi, pending.impu))
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(until, _)| *until)
+    }
+
+    /// Forgets one who is not registered any more, unless a challenge waits.
+    pub(crate) fn forget(&mut self, impi: &Impi) {
+        if self.users.get(impi).is_some_and(|user| user.pending.is_none()) {
+            self.users.remove(impi);
+        }
+    }
+
+    /// How many private identities something is held of.
+    pub(crate) fn len(&self) -> usize {
+        self.users.len()
+    }
+}
+
+impl User {
+    fn verify(&mut self, now: Instant, presented: &Presented, policy: &Policy) -> Verdict {
+        self.nonces.retain(|nonce| nonce.until > now);
+        let algorithm = presented.algorithm;
+        if !policy.algorithms().any(|challenged| challenged == algorithm) {
+            return Verdict::Wrong;
+        }
+        let realm = |vector: &&DigestAuthenticate| vector.realm == presented.realm;
+        if !self.vectors.iter().any(|vector| realm(&vector)) {
+            return Verdict::Challenge { stale: false };
+        }
+        let right = self.vectors.iter().position(|vector| {
+            realm(&vector) && ha1(vector, algorithm).is_some_and(|ha1| presented.verify(ha1, "REGISTER"))
+        });
+        let pending = self.pending.as_ref().is_some_and(|p| p.nonce == presented.nonce && p.until > now);
+        let last_nc = self.nonces.iter().find(|nonce| nonce.value == presented.nonce).map(|nonce| nonce.nc);
+        let Some(right) = right else {
+            let issued = pending || last_nc.is_some();
+            return if issued { Verdict::Wrong } else { Verdict::Challenge { stale: false } };
+        };
+        let fresh = match last_nc {
+            Some(last) => presented.nc > last,
+            None => pending && presented.nc > 0,
+        };
+        if !fresh {
+            return Verdict::Challenge { stale: true };
+        }
+        self.count(now, presented, policy);
+        let Some(ha1) = self.vectors.get(right).and_then(|vector| ha1(vector, algorithm)) else {
+            return Verdict::Wrong;
+        };
+        let info = digest::authentication_info(presented, ha1, None);
+        if right == 0 {
+            self.vectors.truncate(1);
+        }
+        Verdict::Accepted(info)
+    }
+
+    /// Keeps the nonce for the next request, `nc` included.
+    fn count(&mut self, now: Instant, presented: &Presented, policy: &Policy) {
+        if let Some(nonce) = self.nonces.iter_mut().find(|nonce| nonce.value == presented.nonce) {
+            nonce.nc = presented.nc;
+            return;
+        }
+        if self.nonces.len() >= policy.max_nonces.max(1) {
+            self.nonces.remove(0);
+        }
+        let until = now + Duration::from_secs(policy.nonce_lifetime.into());
+        self.nonces.push(Nonce { value: presented.nonce.clone(), nc: presented.nc, until });
+    }
+}
+
+fn ha1(vector: &DigestAuthenticate, algorithm: Algorithm) -> Option<&Ha1> {
+    [Some(&vector.ha1), vector.alternate.as_ref()].into_iter().flatten().find(|ha1| ha1.algorithm() == algorithm)
+}

@@ -1,0 +1,365 @@
+//! Who is registered, and where: implicit registration sets and their bindings.
+
+use super::claim::{Claim, Entities, Scheme};
+use super::register::{BindingKey, Change, Register, Update};
+use crate::refusal::Refusal;
+use ims::profile::ServiceProfile;
+use ims::{Impi, Impu};
+use sip::headers::{CallId, Contact};
+use sip::{Entropy, Instant, StatusCode, Text};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+/// An implicit registration set that is registered.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// What the HSS said of it last.
+    pub profile: ServiceProfile,
+    /// Where it is reachable; the one that was refreshed the longest ago first.
+    pub bindings: Vec<Binding>,
+    /// The identities that lead here.
+    indexed: BTreeSet<Impu>,
+}
+
+/// One contact of an implicit registration set.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The private identity that registered it.
+    pub impi: Impi,
+    /// The public identity that it registered with; the rest of the set came implicitly.
+    pub impu: Impu,
+    /// What tells it from the other bindings.
+    pub key: BindingKey,
+    /// The Contact as registered.
+    pub contact: Contact,
+    /// The Path to it, one value a line (RFC 3327).
+    pub path: Vec<Text>,
+    /// The registration's Call-ID.
+    pub call_id: CallId,
+    /// The last CSeq number.
+    pub cseq: u32,
+    /// When it lapses.
+    pub expires_at: Instant,
+    /// When it was registered or refreshed last.
+    pub refreshed_at: Instant,
+    /// How it was authenticated.
+    pub scheme: Scheme,
+    /// Who vouched for it, as far as the trusted node said.
+    pub entities: Entities,
+    /// Its GRUUs, when they were asked for.
+    pub gruus: Option<Gruus>,
+    id: BindingId,
+}
+
+/// The GRUUs of a binding (RFC 5627).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gruus {
+    /// The public one: always the same.
+    pub public: String,
+    /// The temporary ones, newest last; all are good as long as the Call-ID stays (§3.1.2).
+    pub temporary: Vec<String>,
+}
+
+/// The most temporary GRUUs that a binding keeps.
+const MAX_TEMP_GRUUS: usize = 16;
+
+/// A binding that went, and what was left.
+#[derive(Clone, Debug)]
+pub(crate) struct Gone {
+    pub(crate) binding: Binding,
+    /// The distinct identities of its set.
+    pub(crate) impus: Vec<Impu>,
+    /// Whether its private identity has no binding of the set left: the HSS is to be told.
+    pub(crate) last: bool,
+}
+
+/// What a REGISTER changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) added: Vec<Contact>,
+    pub(crate) refreshed: Vec<Contact>,
+    pub(crate) gone: Vec<Gone>,
+    /// Bindings that made room for new ones.
+    pub(crate) evicted: Vec<Gone>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SetId(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct BindingId(u64);
+
+/// All registrations of an S-CSCF.
+#[derive(Debug, Default)]
+pub(crate) struct Registrar {
+    sets: BTreeMap<SetId, Registration>,
+    by_impu: HashMap<Impu, SetId>,
+    by_impi: HashMap<Impi, BTreeSet<SetId>>,
+    expiries: BTreeSet<(Instant, SetId, BindingId)>,
+    next_id: u64,
+}
+
+impl Registrar {
+    /// The set that a distinct identity is registered in.
+    pub(crate) fn find(&self, impu: &Impu) -> Option<&Registration> {
+        self.sets.get(self.by_impu.get(impu)?)
+    }
+
+    /// Whether `impi` has a binding in the set of `impu`.
+    pub(crate) fn is_registered(&self, impi: &Impi, impu: &Impu) -> bool {
+        self.find(impu).is_some_and(|set| set.bindings.iter().any(|binding| binding.impi == *impi))
+    }
+
+    /// The sets that `impi` has bindings in.
+    pub(crate) fn of(&self, impi: &Impi) -> impl Iterator<Item = &Registration> {
+        self.by_impi.get(impi).into_iter().flatten().filter_map(|id| self.sets.get(id))
+    }
+
+    /// Whether `impi` has a binding at all.
+    pub(crate) fn knows(&self, impi: &Impi) -> bool {
+        self.by_impi.contains_key(impi)
+    }
+
+    /// How many bindings there are.
+    pub(crate) fn len(&self) -> usize {
+        self.expiries.len()
+    }
+
+    /// Whether every Contact of a REGISTER is bound already, and in the same way: nothing that the
+    /// HSS would want to know changes.
+    pub(crate) fn only_refreshes(&self, register: &Register) -> bool {
+        let Change::Update(updates) = &register.change else { return false };
+        let Some(set) = self.find(&register.impu) else { return false };
+        updates.iter().all(|update| set.position(&register.impi, &update.key).is_some())
+    }
+
+    /// The rules of RFC 3261 §10.3 step 7 and of TS 33.203 P.3 on a REGISTER that is about to be
+    /// acted on.
+    pub(crate) fn check(&self, register: &Register) -> Result<(), Refusal> {
+        let Some(set) = self.find(&register.impu) else { return Ok(()) };
+        let own = || set.bindings.iter().filter(|binding| binding.impi == register.impi);
+        // One Call-ID is one registration: a user agent that starts anew takes another.
+        let scheme = register.claim.scheme();
+        if own().any(|binding| binding.call_id == register.call_id && binding.scheme != scheme) {
+            return Err(Refusal::forbidden("the authentication scheme changes within a registration (TS 33.203 P.3)"));
+        }
+        let touched = |binding: &Binding| match &register.change {
+            Change::Fetch => false,
+            Change::RemoveAll => true,
+            Change::Update(updates) => updates.iter().any(|update| update.key == binding.key),
+        };
+        let late = |binding: &Binding| binding.call_id == register.call_id && register.cseq <= binding.cseq;
+        if own().any(|binding| touched(binding) && late(binding)) {
+            let reason = "the CSeq is not above that of the binding (RFC 3261 10.3)";
+            return Err(Refusal::new(StatusCode::SERVER_INTERNAL_ERROR, reason));
+        }
+        Ok(())
+    }
+
+    /// Takes a profile as the HSS gave it; the set of `impu` is made if there is none.
+    pub(crate) fn put_profile(&mut self, impu: &Impu, profile: ServiceProfile) {
+        let known = self.by_impu.get(impu).or_else(|| profile.distinct_impus().find_map(|i| self.by_impu.get(i)));
+        let id = match known {
+            Some(id) => *id,
+            None => SetId(self.fresh_id()),
+        };
+        let indexed: BTreeSet<Impu> = profile.distinct_impus().chain([impu]).cloned().collect();
+        let old = self.sets.remove(&id).unwrap_or_else(|| Registration::of(profile.clone()));
+        self.unindex(id, &old.indexed);
+        self.by_impu.extend(indexed.iter().map(|impu| (impu.clone(), id)));
+        self.sets.insert(id, Registration { profile, indexed, ..old });
+    }
+
+    /// Adds, refreshes and removes bindings as a REGISTER says, which [`Registrar::check`] passed.
+    /// The set is there ([`Registrar::put_profile`]) unless nothing is added.
+    pub(crate) fn apply(
+        &mut self,
+        now: Instant,
+        register: &Register,
+        max_bindings: usize,
+        entropy: &mut dyn Entropy,
+    ) -> Changes {
+        let mut changes = Changes::default();
+        let Some(&id) = self.by_impu.get(&register.impu) else { return changes };
+        match &register.change {
+            Change::Fetch => {}
+            Change::RemoveAll => changes.gone = self.remove_where(id, |b| b.impi == register.impi),
+            Change::Update(updates) => {
+                for update in updates {
+                    if update.expires == 0 {
+                        let gone = self.remove_where(id, |b| b.impi == register.impi && b.key == update.key);
+                        changes.gone.extend(gone);
+                    } else if self.bind(now, id, register, update, entropy) {
+                        changes.added.push(update.contact.clone());
+                    } else {
+                        changes.refreshed.push(update.contact.clone());
+                    }
+                }
+                changes.evicted = self.evict(id, max_bindings);
+            }
+        }
+        changes
+    }
+
+    /// Removes what lapsed until `now`.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<Gone> {
+        let mut gone = Vec::new();
+        while let Some((_, set, binding)) = self.expiries.first().filter(|(at, _, _)| *at <= now).copied() {
+            gone.extend(self.remove_where(set, |b| b.id == binding));
+        }
+        gone
+    }
+
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.expiries.first().map(|(at, _, _)| *at)
+    }
+
+    /// Removes the bindings of `impi` that `doomed` says true of, in the sets of `impus`, or in all
+    /// of them when `impus` is empty.
+    pub(crate) fn remove(
+        &mut self,
+        impi: &Impi,
+        impus: &[Impu],
+        doomed: impl Fn(&Registration, &Binding) -> bool,
+    ) -> Vec<Gone> {
+        let named: BTreeSet<SetId> = impus.iter().filter_map(|impu| self.by_impu.get(impu)).copied().collect();
+        let sets: Vec<SetId> = self.by_impi.get(impi).into_iter().flatten().copied().collect();
+        let mut gone = Vec::new();
+        for id in sets.into_iter().filter(|id| impus.is_empty() || named.contains(id)) {
+            let Some(set) = self.sets.get(&id) else { continue };
+            let ids: Vec<BindingId> =
+                set.bindings.iter().filter(|b| b.impi == *impi && doomed(set, b)).map(|b| b.id).collect();
+            gone.extend(self.remove_where(id, |b| ids.contains(&b.id)));
+        }
+        gone
+    }
+
+    /// Changes the profiles of the sets that `impi` is registered in.
+    pub(crate) fn update_profiles(&mut self, impi: &Impi, change: impl Fn(&mut ServiceProfile)) {
+        for id in self.by_impi.get(impi).into_iter().flatten() {
+            if let Some(set) = self.sets.get_mut(id) {
+                change(&mut set.profile);
+            }
+        }
+    }
+
+    /// Adds or refreshes one binding; whether it is new.
+    fn bind(
+        &mut self,
+        now: Instant,
+        id: SetId,
+        register: &Register,
+        update: &Update,
+        entropy: &mut dyn Entropy,
+    ) -> bool {
+        let fresh = BindingId(self.fresh_id());
+        let Some(set) = self.sets.get_mut(&id) else { return false };
+        let old = set.position(&register.impi, &update.key).map(|at| set.bindings.remove(at));
+        if let Some(old) = &old {
+            self.expiries.remove(&(old.expires_at, id, old.id));
+        }
+        let expires_at = now + Duration::from_secs(update.expires.into());
+        let binding = Binding {
+            impi: register.impi.clone(),
+            impu: register.impu.clone(),
+            key: update.key.clone(),
+            contact: update.contact.clone(),
+            path: register.path.clone(),
+            call_id: register.call_id.clone(),
+            cseq: register.cseq,
+            expires_at,
+            refreshed_at: now,
+            scheme: register.claim.scheme(),
+            entities: match &register.claim {
+                Claim::Tna(entities) => entities.clone(),
+                Claim::Digest(_) => Entities::default(),
+            },
+            gruus: Gruus::assign(register, update, old.as_ref(), entropy),
+            id: fresh,
+        };
+        set.bindings.push(binding);
+        self.expiries.insert((expires_at, id, fresh));
+        self.by_impi.entry(register.impi.clone()).or_default().insert(id);
+        old.is_none()
+    }
+
+    fn evict(&mut self, id: SetId, max_bindings: usize) -> Vec<Gone> {
+        let excess = self.sets.get(&id).map_or(0, |set| set.bindings.len().saturating_sub(max_bindings.max(1)));
+        let Some(set) = self.sets.get(&id).filter(|_| excess > 0) else { return Vec::new() };
+        // The order of `bindings` is that of their last refresh.
+        let oldest: Vec<BindingId> = set.bindings.iter().take(excess).map(|binding| binding.id).collect();
+        self.remove_where(id, |binding| oldest.contains(&binding.id))
+    }
+
+    fn remove_where(&mut self, id: SetId, doomed: impl Fn(&Binding) -> bool) -> Vec<Gone> {
+        let Some(set) = self.sets.get_mut(&id) else { return Vec::new() };
+        let (gone, kept) = std::mem::take(&mut set.bindings).into_iter().partition(|binding| doomed(binding));
+        set.bindings = kept;
+        let gone: Vec<Binding> = gone;
+        let impus: Vec<Impu> = set.profile.distinct_impus().cloned().collect();
+        let stays = |impi: &Impi| set.bindings.iter().any(|binding| binding.impi == *impi);
+        let lasts: Vec<bool> = gone
+            .iter()
+            .enumerate()
+            .map(|(at, binding)| {
+                // Of several that go together, the last one counts as the last.
+                let later = gone.get(at + 1..).unwrap_or_default();
+                !stays(&binding.impi) && !later.iter().any(|other| other.impi == binding.impi)
+            })
+            .collect();
+        let empty = set.bindings.is_empty();
+        for (binding, last) in gone.iter().zip(&lasts) {
+            self.expiries.remove(&(binding.expires_at, id, binding.id));
+            if *last && let Some(sets) = self.by_impi.get_mut(&binding.impi) {
+                sets.remove(&id);
+                if sets.is_empty() {
+                    self.by_impi.remove(&binding.impi);
+                }
+            }
+        }
+        if empty && let Some(set) = self.sets.remove(&id) {
+            self.unindex(id, &set.indexed);
+        }
+        gone.into_iter().zip(lasts).map(|(binding, last)| Gone { binding, impus: impus.clone(), last }).collect()
+    }
+
+    /// An identity that another set took over in the meantime stays with that.
+    fn unindex(&mut self, id: SetId, impus: &BTreeSet<Impu>) {
+        for impu in impus {
+            if self.by_impu.get(impu) == Some(&id) {
+                self.by_impu.remove(impu);
+            }
+        }
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}
+
+impl Registration {
+    fn of(profile: ServiceProfile) -> Self {
+        Self { profile, bindings: Vec::new(), indexed: BTreeSet::new() }
+    }
+
+    fn position(&self, impi: &Impi, key: &BindingKey) -> Option<usize> {
+        self.bindings.iter().position(|binding| binding.impi == *impi && binding.key == *key)
+    }
+}
+
+impl Gruus {
+    fn assign(register: &Register, update: &Update, old: Option<&Binding>, entropy: &mut dyn Entropy) -> Option<Self> {
+        // What no URI parameter can hold gets no GRUU (RFC 3261 §25.1 paramchar).
+        let fits = |c: u8| c.is_ascii_alphanumeric() || b"-_.!~*'()[]/:&+$".contains(&c);
+        let instance = update.instance.as_ref().filter(|instance| register.gruu && instance.bytes().all(fits))?;
+        let host = register.impu.host()?;
+        let kept = old.filter(|old| old.call_id == register.call_id).and_then(|old| old.gruus.clone());
+        let mut temporary = kept.map(|gruus| gruus.temporary).unwrap_or_default();
+        if temporary.len() >= MAX_TEMP_GRUUS {
+            temporary.remove(0);
+        }
+        temporary.push(format!("sip:tgruu.{}@{host};gr", entropy.token(26)));
+        Some(Self { public: format!("{};gr={instance}", register.impu), temporary })
+    }
+}
