@@ -1,3 +1,19 @@
 //! A mock IMS core: I-CSCF, S-CSCF and HSS.
+//!
+//! Each is a protocol machine without sockets, clock or randomness. [`cx`] is what lies between the
+//! CSCFs and the HSS; [`policy`] holds every choice that no specification makes.
 
+mod asks;
 pub mod cx;
+mod front;
+pub mod hss;
+pub mod icscf;
+pub mod policy;
+mod refusal;
+pub mod scscf;
+mod trust;
+
+pub use asks::{CxAsk, CxFailure, CxId, CxReply};
+pub use icscf::Icscf;
+pub use scscf::Scscf;
+pub use trust::{TrustedNode, TrustedNodeError};
