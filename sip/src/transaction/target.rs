@@ -11,13 +11,14 @@ const DEFAULT_PORT: u16 = 5060;
 /// unless it asks (RFC 7118 §5.3).
 pub(super) fn annotate(request: &mut Request, via: &Via, from: Peer) {
     let asks = via.params.has("rport");
+    // What the client itself says about it is replaced.
+    let claims = via.params.has("received");
     let elsewhere = via.host.ip() != Some(from.addr.ip());
     let websocket = matches!(from.transport, Transport::Ws | Transport::Wss);
-    if !asks && (!elsewhere || websocket) {
+    if !asks && !claims && (!elsewhere || websocket) {
         return;
     }
     let mut via = via.clone();
-    // Whatever the client claims here is none of its business.
     via.params.set("received", from.addr.ip().to_string());
     if asks {
         via.params.set("rport", from.addr.port().to_string());
