@@ -1,5 +1,6 @@
 //! Builds the table of embedded assets: all of `assets/`, and all of the
 //! folder that `WIC_DIST` names, so that one binary can hold the whole page.
+//! A folder that is not there counts as empty: the WIC may not be built yet.
 
 use std::env;
 use std::fmt::Write as _;
@@ -23,6 +24,11 @@ fn main() -> io::Result<()> {
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    if !folder.exists() {
+        // Watching what is missing would run this each time: it will appear in its parent.
+        println!("cargo::rerun-if-changed={}", folder.parent().unwrap_or(folder).display());
+        return Ok(());
+    }
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
