@@ -1,12 +1,14 @@
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+mod guests;
+
 use std::path::PathBuf;
 
-use ims::token::Reg;
-use ims::{Impu, Scenario, WildcardedImpu};
+use ims::Scenario;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::keys::SigningAlg;
 use crate::origin::{Origin, OriginError};
+
+pub use guests::Guests;
 
 /// Everything that one WWSF can be told.
 ///
@@ -21,8 +23,6 @@ pub struct Config {
     pub wwsf_id: String,
     /// Where browsers reach it: the `iss` of its tokens and the Origin of its WICs.
     pub origin: Origin,
-    /// Where it listens; port 0 is any free port.
-    pub listen: Vec<SocketAddr>,
     /// What the page calls it.
     pub title: String,
     /// The home network domain, realm of SIP Digest.
@@ -46,7 +46,8 @@ pub struct Config {
     pub authz_servers: Vec<String>,
     /// The user file; `users.toml` in the state folder when it is left out.
     pub users: Option<PathBuf>,
-    /// Whether alice, bob and carol may log in with their published passwords.
+    /// Whether alice, bob and carol may log in with their published passwords;
+    /// a rogue knows nobody else.
     pub demo: bool,
     /// Seconds that a login lasts.
     pub session_lifetime: u64,
@@ -121,28 +122,6 @@ pub struct LoginLimits {
     pub peer_interval: u64,
 }
 
-/// Anonymous guests, who get an identity out of a wildcard range.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Guests {
-    /// Whether a token is given without a login.
-    pub enabled: bool,
-    /// The range that the operator gave this WWSF.
-    pub range: WildcardedImpu,
-    /// `range`: the eP-CSCF is the registrar. `tna`: each guest is registered
-    /// in the core, as in the pool mode of TS 23.228 U.2.1.4.
-    pub reg: Reg,
-    /// Most guests at a time.
-    pub capacity: u32,
-    /// Seconds after the last token's expiry before an identity is given out
-    /// again; covers the leeway of those who check tokens.
-    pub grace: u64,
-    /// New guests in a row from one address.
-    pub peer_burst: u32,
-    /// Milliseconds until one more is allowed.
-    pub peer_interval_ms: u64,
-}
-
 /// Whom a rogue claims to be in its tokens; it still has only its own keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -163,7 +142,6 @@ impl Config {
             role: Role::Operator,
             wwsf_id: "wwsf.ims.example".into(),
             origin: local_origin(8443),
-            listen: local_addresses(8443),
             title: "IMS operator".into(),
             realm: "ims.example".into(),
             wss_url: "wss://localhost:7443/".into(),
@@ -194,7 +172,6 @@ impl Config {
             role: Role::Partner,
             wwsf_id: "wwsf.partner.example".into(),
             origin: local_origin(9443),
-            listen: local_addresses(9443),
             title: "Partner".into(),
             flows: vec![Scenario::WildcardRange],
             demo: false,
@@ -210,7 +187,6 @@ impl Config {
             role: Role::Rogue,
             wwsf_id: "wwsf.rogue.example".into(),
             origin: local_origin(9543),
-            listen: local_addresses(9543),
             title: "Rogue".into(),
             flows: Scenario::ALL.to_vec(),
             others: neighbours([Role::Operator, Role::Partner]),
@@ -260,9 +236,6 @@ impl Config {
         }
         self.wss_origin()?;
         self.epcscf_origin()?;
-        if self.role == Role::Rogue && !self.demo {
-            return fault("demo", "is off, but a rogue WWSF has demo subscribers only");
-        }
         if self.impersonate.is_some() && self.role != Role::Rogue {
             return fault("impersonate", "is for a rogue WWSF only");
         }
@@ -322,52 +295,6 @@ impl Default for LoginLimits {
     }
 }
 
-impl Guests {
-    /// The `n`th identity of the range.
-    pub fn impu(&self, n: u32) -> Result<Impu, ConfigError> {
-        let fault = |reason| ConfigError::Value { key: "guests.range", reason };
-        let (prefix, rest) = self.range.as_str().split_once('!').ok_or(fault("has no expression"))?;
-        let (_, suffix) = rest.rsplit_once('!').ok_or(fault("has no expression"))?;
-        let impu = Impu::parse(&format!("{prefix}{n}{suffix}"))
-            .map_err(|_| fault("gives no public identity with a number in it"))?;
-        if !self.range.matches(&impu) {
-            return Err(fault("does not take numbers in place of its expression"));
-        }
-        impu.to_impi_default().map_err(|_| fault("gives no private identity"))?;
-        Ok(impu)
-    }
-
-    fn validate(&self) -> Result<(), ConfigError> {
-        if !self.enabled {
-            return Ok(());
-        }
-        let fault = |key, reason| Err(ConfigError::Value { key, reason });
-        if !(1..=1_000_000).contains(&self.capacity) {
-            return fault("guests.capacity", "is not between 1 and 1000000");
-        }
-        if self.peer_burst == 0 || self.peer_interval_ms == 0 {
-            return fault("guests", "has a zero limit, which would shut everyone out or nobody");
-        }
-        self.impu(1)?;
-        self.impu(self.capacity)?;
-        Ok(())
-    }
-}
-
-impl Default for Guests {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            range: default_range(),
-            reg: Reg::Range,
-            capacity: 10_000,
-            grace: 60,
-            peer_burst: 200,
-            peer_interval_ms: 100,
-        }
-    }
-}
-
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -406,11 +333,6 @@ fn merge(table: &mut toml::Table, changes: toml::Table) {
     }
 }
 
-fn local_addresses(port: u16) -> Vec<SocketAddr> {
-    // Browsers try ::1 first for localhost.
-    vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
-}
-
 fn neighbours(roles: [Role; 2]) -> Vec<Neighbour> {
     let neighbour = |role| {
         let (title, port, flows) = match role {
@@ -425,10 +347,6 @@ fn neighbours(roles: [Role; 2]) -> Vec<Neighbour> {
 
 fn local_origin(port: u16) -> Origin {
     Origin::parse(&format!("https://localhost:{port}")).expect("a literal origin")
-}
-
-fn default_range() -> WildcardedImpu {
-    WildcardedImpu::parse("sip:guest-!.*!@partner.ims.example").expect("a literal range")
 }
 
 #[cfg(test)]
@@ -479,7 +397,6 @@ mod tests {
             ("wss_url = 'ws://localhost/'", "wss_url"),
             ("wss_url = \"wss://a;script-src *\"", "wss_url"),
             ("epcscf_page = 'http://localhost/'", "epcscf_page"),
-            ("role = 'rogue'\ndemo = false", "demo"),
             ("[impersonate]\nissuer = 'a'\nclient_id = 'b'", "impersonate"),
             ("[login]\npeer_burst = 0", "login"),
             ("[guests]\nenabled = true\ncapacity = 0", "guests.capacity"),
@@ -490,11 +407,5 @@ mod tests {
         }
         assert!(read("origin = 'http://localhost'").is_err());
         assert!(read("cors_origins = ['*']").is_err());
-    }
-
-    #[test]
-    fn guests_are_numbered_within_their_range() {
-        let guests = Guests::default();
-        assert_eq!(guests.impu(7).unwrap().as_str(), "sip:guest-7@partner.ims.example");
     }
 }

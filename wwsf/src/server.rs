@@ -50,7 +50,7 @@ impl Server {
         observer: impl HttpObserver,
     ) -> Result<Running, StartError> {
         let directory: Arc<dyn UserDirectory> = match config.role {
-            Role::Rogue => Arc::new(RogueDirectory),
+            Role::Rogue => Arc::new(RogueDirectory { demo: config.demo }),
             Role::Operator | Role::Partner => {
                 let path = config.users.clone().unwrap_or_else(|| state_dir.join("users.toml"));
                 Arc::new(FileDirectory::open(path, config.demo)?)

@@ -6,7 +6,10 @@ use super::{DirectoryError, UserDirectory, UserRecord};
 use crate::demo::DemoUser;
 
 /// The directory of a WWSF that lies: every password opens every demo account.
-pub(crate) struct RogueDirectory;
+pub(crate) struct RogueDirectory {
+    /// Without a demo there is nobody to lie about.
+    pub(crate) demo: bool,
+}
 
 impl UserDirectory for RogueDirectory {
     fn authenticate<'a>(
@@ -18,6 +21,6 @@ impl UserDirectory for RogueDirectory {
     }
 
     fn find<'a>(&'a self, username: &'a str) -> BoxFuture<'a, Result<Option<UserRecord>, DirectoryError>> {
-        async move { Ok(DemoUser::find(username).and_then(DemoUser::record)) }.boxed()
+        async move { Ok(DemoUser::find(username).filter(|_| self.demo).and_then(DemoUser::record)) }.boxed()
     }
 }

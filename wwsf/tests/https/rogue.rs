@@ -32,3 +32,9 @@ async fn a_rogue_may_claim_to_be_the_operator_but_cannot_sign_for_it() {
     assert_eq!((claims.iss.as_str(), claims.client_id.as_str()), (operator.origin(), "wwsf.ims.example"));
     assert!(verified(&operator.browser(), token).await.is_err());
 }
+
+#[tokio::test]
+async fn outside_a_demo_a_rogue_has_nobody_to_speak_for() {
+    let rogue = Wwsf::start(Config { demo: false, ..Config::rogue() }).await;
+    problem(rogue.browser().login("alice", "made up").await, 401).await;
+}
