@@ -131,22 +131,9 @@ impl Hss {
     /// # Errors
     /// Then nothing changed.
     pub fn admin(&mut self, request: AdminRequest) -> Result<AdminAnswer, AdminError> {
-        let pushes = match request {
-            AdminRequest::ListUsers => return Ok(AdminAnswer::Users(self.users())),
-            AdminRequest::AddUser(subscriber) => {
-                let subscription = subscriber.subscription(&self.config.home_network)?;
-                self.check_new(&subscription)?;
-                self.directory.put(subscription);
-                Vec::new()
-            }
-            AdminRequest::RemoveUser { impi } => self.remove_user(&impi)?,
-            AdminRequest::SetBarred { impu, barred } => self.set_barred(&impu, barred)?,
-            AdminRequest::SetPassword { impi, password } => self.set_password(&impi, &password)?,
-            AdminRequest::SetAllowed { impu, wafs, wwsfs } => self.set_allowed(&impu, wafs, wwsfs)?,
-            AdminRequest::Deregister { impu, reason } => self.end_registration(&impu, reason)?,
-        };
+        let (answer, pushes) = self.apply(request).inspect_err(|_| self.directory.undo())?;
         self.settle_admin(pushes)?;
-        Ok(AdminAnswer::Done)
+        Ok(answer)
     }
 
     /// Adds a subscription whole: several private identities, sets, ranges, a state.
@@ -174,6 +161,24 @@ impl Hss {
             self.directory.put_pool(pool);
         }
         self.settle_admin(Vec::new())
+    }
+
+    fn apply(&mut self, request: AdminRequest) -> Result<(AdminAnswer, Vec<Push>), AdminError> {
+        let pushes = match request {
+            AdminRequest::ListUsers => return Ok((AdminAnswer::Users(self.users()), Vec::new())),
+            AdminRequest::AddUser(subscriber) => {
+                let subscription = subscriber.subscription(&self.config.home_network)?;
+                self.check_new(&subscription)?;
+                self.directory.put(subscription);
+                Vec::new()
+            }
+            AdminRequest::RemoveUser { impi } => self.remove_user(&impi)?,
+            AdminRequest::SetBarred { impu, barred } => self.set_barred(&impu, barred)?,
+            AdminRequest::SetPassword { impi, password } => self.set_password(&impi, &password)?,
+            AdminRequest::SetAllowed { impu, wafs, wwsfs } => self.set_allowed(&impu, wafs, wwsfs)?,
+            AdminRequest::Deregister { impu, reason } => self.end_registration(&impu, reason)?,
+        };
+        Ok((AdminAnswer::Done, pushes))
     }
 
     fn settle_admin(&mut self, pushes: Vec<Push>) -> Result<(), AdminError> {

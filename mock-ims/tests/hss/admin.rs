@@ -2,8 +2,8 @@
 
 use ims::profile::{Identity, PublicIdentity};
 use mock_ims::cx::{
-    AllowedIdentities, AssignmentType, AuthScheme, CxPush, CxPushAnswer, DeregistrationReason, Ppa, Ppr, ResultCode,
-    Rtr,
+    AllowedIdentities, AssignmentType, AuthScheme, AuthorizationType, CxPush, CxPushAnswer, DeregistrationReason, Ppa,
+    Ppr, ResultCode, Rtr,
 };
 use mock_ims::hss::{AdminAnswer, AdminError, AdminRequest, Push, Registration, Subscriber, UserInfo};
 
@@ -247,6 +247,16 @@ fn a_change_that_the_store_refuses_tells_nobody() {
     assert!(matches!(removed, Err(AdminError::Store(_))), "{removed:?}");
     assert_eq!(asked.hss.poll_push(), None);
     assert_eq!(asked.state(ALICE.1), registered(ALICE.0, S1));
+}
+
+#[test]
+fn a_refused_request_leaves_a_pending_authentication() {
+    let mut asked = Asked::with_alice_and_bob();
+    asked.mar(ALICE, AuthScheme::SipDigest, S2);
+    let reason = DeregistrationReason::PermanentTermination;
+    let refused = asked.hss.admin(AdminRequest::Deregister { impu: impu(ALICE.1), reason });
+    assert_eq!(refused, Err(AdminError::NotRegistered(ALICE.1.into())));
+    assert_eq!(asked.uar(ALICE, AuthorizationType::DeRegistration).server_name, Some(server(S2)));
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod cx;
 mod demo;
 mod durability;
 mod pool;
+mod properties;
 mod setup;
