@@ -90,8 +90,10 @@ impl Step {
             Self::Fmt => &[Need::Rustfmt],
             Self::Clippy => &[Need::Clippy],
             Self::Doc => &[],
-            Self::Wasm | Self::Wasm32 => &[Need::Wasm32],
-            Self::Test | Self::E2e => &[Need::Wasm32, Need::Node, Need::Chromium],
+            // It is shrunk with tools from npm.
+            Self::Wasm | Self::Test => &[Need::Wasm32, Need::Node],
+            Self::Wasm32 => &[Need::Wasm32],
+            Self::E2e => &[Need::Wasm32, Need::Node, Need::Peers, Need::Chromium],
         }
     }
 
@@ -171,6 +173,8 @@ enum Need {
     Clippy,
     Wasm32,
     Node,
+    /// Clients by others that the tests run against.
+    Peers,
     Chromium,
 }
 
@@ -181,6 +185,7 @@ fn install(needs: BTreeSet<Need>) -> Result<()> {
             Need::Clippy => tools::component("clippy")?,
             Need::Wasm32 => Toolchain::find().map(drop)?,
             Need::Node => tools::node()?,
+            Need::Peers => tools::npm_install(&shell::root().join("e2e/js"))?,
             Need::Chromium => tools::chromium()?,
         }
     }

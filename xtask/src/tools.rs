@@ -14,12 +14,12 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "g
 
 /// Makes sure of a Chromium for the browser tests.
 pub(crate) fn chromium() -> Result<()> {
-    let given = std::env::var_os("CHROME").is_some_and(|path| Path::new(&path).is_file());
+    let given = std::env::var_os("CHROMIUM").is_some_and(|path| Path::new(&path).is_file());
     if given || shell::which(BROWSERS).is_some() {
         return Ok(());
     }
     apt_install(&["chromium", "fonts-dejavu-core"])
-        .context("the browser tests need Chromium or Chrome, on the PATH or named by CHROME")
+        .context("the browser tests need Chromium or Chrome, on the PATH or named by CHROMIUM")
 }
 
 /// Makes sure of node and npm: for shrinking the WIC, and for the tests against other people's clients.
