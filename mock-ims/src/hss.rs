@@ -15,6 +15,8 @@ mod directory;
 mod locate;
 mod push;
 mod record;
+#[cfg(unix)]
+mod socket;
 mod store;
 
 use std::collections::VecDeque;
@@ -26,6 +28,8 @@ use directory::Directory;
 
 pub use admin::{AdminAnswer, AdminError, AdminRequest, Subscriber, UserInfo};
 pub use record::{Authentication, ImplicitSet, Pool, Registration, Roaming, Subscription};
+#[cfg(unix)]
+pub use socket::{AdminSocket, AdministerError, SOCKET_FILE, STORE_FILE, administer};
 pub use store::{Change, MemoryStore, RedbStore, Snapshot, Store, StoreError};
 
 /// What holds for the whole HSS.

@@ -7,3 +7,5 @@ mod durability;
 mod pool;
 mod properties;
 mod setup;
+#[cfg(unix)]
+mod socket;
