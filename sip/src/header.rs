@@ -287,7 +287,7 @@ impl Headers {
 
     /// The one header of type `H`: an error when it is missing, repeated or malformed.
     pub fn one<H: TypedHeader>(&self) -> Result<H, HeaderError> {
-        self.opt()?.ok_or_else(|| HeaderError::new(format!("{} is missing", H::NAME)))
+        self.opt()?.ok_or_else(|| HeaderError::new(format!("{} is missing (RFC 3261 §8.1.1, §20)", H::NAME)))
     }
 
     /// The header of type `H` if there: an error when it is repeated or malformed.
@@ -295,7 +295,7 @@ impl Headers {
         let mut values = self.values(&H::NAME);
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
-            return Err(HeaderError::new(format!("{} is there more than once", H::NAME)));
+            return Err(HeaderError::new(format!("{} is there more than once (RFC 3261 §7.3.1)", H::NAME)));
         }
         H::parse(value).map(Some).map_err(|e| in_header(&H::NAME, &e))
     }

@@ -1,6 +1,7 @@
 //! Requests and responses.
 
 use crate::headers::{CSeq, CallId, From, To, TypedHeader, Via};
+use crate::reader::content_length;
 use crate::{HeaderError, HeaderName, Headers, Method, StatusCode, Text, Uri, syntax};
 use bytes::Bytes;
 use std::fmt::{self, Write};
@@ -70,8 +71,8 @@ impl Message {
         self.headers().value(&HeaderName::CallId)
     }
 
-    /// The octets that go on the wire. Content-Length is written anew from the body: the one
-    /// header that is not taken from the list.
+    /// The octets that go on the wire. Content-Length follows the body, not the list: it is put
+    /// right where it stands, and added where it does not.
     pub fn to_bytes(&self) -> Bytes {
         match self {
             Self::Request(r) => r.to_bytes(),
@@ -167,7 +168,7 @@ macro_rules! common_views {
 
             /// The topmost Via.
             pub fn via(&self) -> Result<Via, HeaderError> {
-                self.headers.first()?.ok_or_else(|| HeaderError::new("Via is missing"))
+                self.headers.first()?.ok_or_else(|| HeaderError::new("Via is missing (RFC 3261 §8.1.1)"))
             }
 
             /// Adds a typed header at the end, and gives the message back.
@@ -205,14 +206,30 @@ common_views!(Request);
 common_views!(Response);
 
 fn finish(mut head: String, headers: &Headers, body: &Bytes) -> Bytes {
-    for header in headers.iter().filter(|h| h.name != HeaderName::ContentLength) {
-        head.push_str(header.spelling());
-        head.push_str(": ");
-        head.push_str(&header.value);
-        head.push_str("\r\n");
+    let mut sized = false;
+    for header in headers.iter() {
+        if header.name != HeaderName::ContentLength {
+            push_line(&mut head, header.spelling(), &header.value);
+        } else if !sized {
+            sized = true;
+            match content_length(&header.value) == Some(body.len()) {
+                true => push_line(&mut head, header.spelling(), &header.value),
+                false => push_line(&mut head, header.spelling(), &body.len().to_string()),
+            }
+        }
     }
-    let _ = write!(head, "Content-Length: {}\r\n\r\n", body.len());
+    if !sized {
+        push_line(&mut head, HeaderName::ContentLength.as_str(), &body.len().to_string());
+    }
+    head.push_str("\r\n");
     let mut octets = head.into_bytes();
     octets.extend_from_slice(body);
     octets.into()
+}
+
+fn push_line(head: &mut String, name: &str, value: &str) {
+    head.push_str(name);
+    head.push_str(": ");
+    head.push_str(value);
+    head.push_str("\r\n");
 }

@@ -47,7 +47,13 @@ impl Message {
             }
         };
         if head_len > MAX_HEAD {
-            return Err(Malformed { error: ParseError::new("the headers are too long", MAX_HEAD), request: None });
+            return Err(Malformed {
+                error: ParseError::new(
+                    "the headers are longer than 64 KiB, more than is read here (RFC 3261 §21.4.1)",
+                    MAX_HEAD,
+                ),
+                request: None,
+            });
         }
         let body = input.slice(body_at..);
         let head = input.slice(..head_len);
@@ -93,7 +99,7 @@ fn start_line(line: &str) -> Result<Start<'_>, ParseError> {
         let status = code.parse().ok().filter(|_| digits).and_then(StatusCode::new);
         let status = status.ok_or_else(|| ParseError::new("a status code is not 100 to 699 (RFC 3261 §7.2)", 8))?;
         if reason.bytes().any(syntax::is_control) {
-            return Err(ParseError::new("a control character in the reason phrase", 12));
+            return Err(ParseError::new("a control character in the reason phrase (RFC 3261 §25.1)", 12));
         }
         return Ok(Start::Response { status, reason });
     }
@@ -126,7 +132,7 @@ fn start_line(line: &str) -> Result<Start<'_>, ParseError> {
             uri
         }
         Err(e) => {
-            let reason = format!("the Request-URI is malformed: {} (RFC 3261 §7.1)", e.reason());
+            let reason = format!("the Request-URI is malformed: {}", e.reason());
             error.get_or_insert(ParseError::new(reason, offset));
             Uri::Other(OtherUri { scheme: "invalid".into(), rest: target.into() })
         }
@@ -149,7 +155,10 @@ fn read_headers(head: &Text, lines: &str, fault: &mut Option<ParseError>) -> Hea
             at = (end + 2).min(lines.len());
         }
         if headers.len() == MAX_LINES {
-            note(fault, ParseError::new("too many headers", base + start));
+            note(
+                fault,
+                ParseError::new("more than 512 header lines, more than are read here (RFC 3261 §21.4.1)", base + start),
+            );
             break;
         }
         match read_header(head, &lines[start..end], folded) {
@@ -174,7 +183,7 @@ fn read_header(head: &Text, line: &str, folded: bool) -> Result<Header, Cow<'sta
     };
     let value = value.trim_matches([' ', '\t', '\r', '\n']);
     let value = if folded { unfold(value) } else { head.slice_ref(value) };
-    if value.bytes().any(syntax::is_control) {
+    if syntax::has_stray_control(&value) {
         return Err(format!("{name} holds a control character (RFC 3261 §7.3.1)").into());
     }
     let spelling = (raw_name != name.as_str()).then(|| head.slice_ref(raw_name));

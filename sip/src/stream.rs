@@ -72,7 +72,7 @@ impl StreamDecoder {
     }
 
     fn too_long(&self) -> ParseError {
-        ParseError::new("a message on a stream is too long", self.limit)
+        ParseError::new("a message on a stream is longer than is read here (RFC 3261 §18.3)", self.limit)
     }
 }
 

@@ -44,17 +44,40 @@ pub fn unquote(s: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// `text` with every control character but the tab made a space: safe to put on a header line.
+/// `text` with every control character but the tab made a space, unless it may stand there (see
+/// [`has_stray_control`]): safe to put on a header line.
 pub fn one_line(text: Text) -> Text {
-    if !text.bytes().any(is_control) {
+    if !has_stray_control(&text) {
         return text;
     }
     text.chars().map(|c| if c.is_ascii() && is_control(c as u8) { ' ' } else { c }).collect::<String>().into()
 }
 
-/// Whether an octet may not stand in a header value.
+/// Whether an octet may not stand in a header value as it is.
 pub(crate) const fn is_control(c: u8) -> bool {
     (c < b' ' && c != b'\t') || c == 0x7f
+}
+
+/// Whether a control character stands where none may: anywhere but after a backslash in a quoted
+/// string (RFC 3261 §25.1, quoted-pair). Carriage return and line feed may not even there.
+pub(crate) fn has_stray_control(text: &str) -> bool {
+    // The common case has to be quick: a loop without branches.
+    if !text.bytes().fold(false, |any, c| any | is_control(c)) {
+        return false;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    for c in text.bytes() {
+        if is_control(c) && (!escaped || matches!(c, b'\r' | b'\n')) {
+            return true;
+        }
+        match c {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The elements of a comma-separated header value, trimmed. Commas inside quotes or `<>` do not
@@ -77,7 +100,7 @@ pub fn parse_params(text: &str) -> Result<Params, HeaderError> {
         return Ok(Params::new());
     }
     let Some(body) = text.strip_prefix(';') else {
-        return Err(HeaderError::new("unexpected text before the parameters"));
+        return Err(HeaderError::new("unexpected text before the parameters (RFC 3261 §25.1)"));
     };
     Split { rest: Some(body), separator: b';' }.map(parse_param).collect()
 }
@@ -89,12 +112,12 @@ pub fn parse_param(text: &str) -> Result<Param, HeaderError> {
         None => (text.trim(), None),
     };
     if !is_token(name) {
-        return Err(HeaderError::new("a parameter has no proper name"));
+        return Err(HeaderError::new("a parameter has no proper name (RFC 3261 §25.1)"));
     }
     if let Some(value) = value
         && !is_param_value(value)
     {
-        return Err(HeaderError::new("a parameter has a malformed value"));
+        return Err(HeaderError::new("a parameter has a malformed value (RFC 3261 §25.1)"));
     }
     Ok(Param { name: name.into(), value: value.map(Into::into) })
 }

@@ -108,7 +108,7 @@ impl SipUri {
 
     /// Whether this is a loose router's URI (`;lr`).
     pub fn is_loose(&self) -> bool {
-        self.params.has("lr")
+        self.params.iter().any(|p| unescape(&p.name).eq_ignore_ascii_case("lr"))
     }
 
     /// RFC 3261 §19.1.4: user and password with case, the rest without; `user`, `ttl`, `method`,
@@ -173,7 +173,7 @@ impl FromStr for Host {
                 !host.is_empty() && host.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
             }
         };
-        if valid { Ok(Self(host.into())) } else { Err(HeaderError::new("malformed host")) }
+        if valid { Ok(Self(host.into())) } else { Err(HeaderError::new("malformed host (RFC 3261 §25.1, RFC 5954)")) }
     }
 }
 
@@ -197,15 +197,17 @@ impl FromStr for Uri {
 
     fn from_str(text: &str) -> Result<Self, HeaderError> {
         let Some((scheme, rest)) = text.split_once(':') else {
-            return Err(HeaderError::new("a URI has no scheme"));
+            return Err(HeaderError::new("a URI has no scheme (RFC 3261 §19.1.1)"));
         };
         let valid_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
         if !valid_scheme {
-            return Err(HeaderError::new("a URI's scheme is malformed"));
+            return Err(HeaderError::new("a URI's scheme is malformed (RFC 3261 §25.1)"));
         }
         if rest.is_empty() || rest.bytes().any(|c| c <= b' ' || matches!(c, b'<' | b'>' | b'"' | 0x7f)) {
-            return Err(HeaderError::new("a URI is empty or holds white space, quotes or angle brackets"));
+            return Err(HeaderError::new(
+                "a URI is empty or holds white space, quotes or angle brackets (RFC 3261 §25.1)",
+            ));
         }
         if scheme.eq_ignore_ascii_case("sip") {
             return parse_sip(false, rest).map(Self::Sip);
@@ -226,7 +228,7 @@ impl FromStr for SipUri {
     fn from_str(text: &str) -> Result<Self, HeaderError> {
         match text.parse()? {
             Uri::Sip(uri) => Ok(uri),
-            _ => Err(HeaderError::new("not a SIP URI")),
+            _ => Err(HeaderError::new("not a SIP URI (RFC 3261 §19.1.1)")),
         }
     }
 }
@@ -304,10 +306,10 @@ fn parse_sip(secure: bool, rest: &str) -> Result<SipUri, HeaderError> {
                 move |c: u8| c.is_ascii_alphanumeric() || b"-_.!~*'()%&=+$,".contains(&c) || extra.contains(&c)
             };
             if user.is_empty() || !user.bytes().all(allowed(b";?/#[]{}|\\^`")) || !escapes_are_whole(user) {
-                return Err(HeaderError::new("malformed user part in a SIP URI"));
+                return Err(HeaderError::new("malformed user part in a SIP URI (RFC 3261 §19.1.1)"));
             }
             if password.is_some_and(|p| !p.bytes().all(allowed(b"")) || !escapes_are_whole(p)) {
-                return Err(HeaderError::new("malformed password in a SIP URI"));
+                return Err(HeaderError::new("malformed password in a SIP URI (RFC 3261 §19.1.1)"));
             }
             (Some(user.into()), password.map(Into::into))
         }
@@ -315,7 +317,7 @@ fn parse_sip(secure: bool, rest: &str) -> Result<SipUri, HeaderError> {
     };
     let (rest, headers) = match rest.split_once('?') {
         Some((rest, headers)) if !headers.is_empty() => (rest, Some(headers.into())),
-        Some(_) => return Err(HeaderError::new("empty headers in a SIP URI")),
+        Some(_) => return Err(HeaderError::new("empty headers in a SIP URI (RFC 3261 §19.1.1)")),
         None => (rest, None),
     };
     let (hostport, params) = match rest.find(';') {
@@ -333,7 +335,11 @@ pub(crate) fn split_host_port(text: &str) -> Result<(Host, Option<u16>), HeaderE
         Some(at) => {
             let (host, port) = (&text[..after_v6 + at], &text[after_v6 + at + 1..]);
             let digits = !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit());
-            let port = port.parse().ok().filter(|_| digits).ok_or_else(|| HeaderError::new("malformed port"))?;
+            let port = port
+                .parse()
+                .ok()
+                .filter(|_| digits)
+                .ok_or_else(|| HeaderError::new("malformed port (RFC 3261 §25.1)"))?;
             Ok((host.parse()?, Some(port)))
         }
         None => Ok((text.parse()?, None)),
@@ -349,7 +355,7 @@ fn parse_tel(rest: &str) -> Result<TelUri, HeaderError> {
     let valid = digits.bytes().any(|c| c.is_ascii_hexdigit() || matches!(c, b'*' | b'#'))
         && digits.bytes().all(|c| c.is_ascii_hexdigit() || b"*#-.()".contains(&c));
     if !valid {
-        return Err(HeaderError::new("malformed number in a tel URI"));
+        return Err(HeaderError::new("malformed number in a tel URI (RFC 3966 §3)"));
     }
     Ok(TelUri { number: number.into(), params })
 }
@@ -364,7 +370,7 @@ fn uri_params(text: &str) -> Result<Params, HeaderError> {
         .map(|param| {
             let (name, value) = param.split_once('=').map_or((param, None), |(n, v)| (n, Some(v)));
             if !valid(name) || value.is_some_and(|v| !valid(v)) {
-                return Err(HeaderError::new("malformed URI parameter"));
+                return Err(HeaderError::new("malformed URI parameter (RFC 3261 §19.1.1)"));
             }
             Ok(crate::Param { name: name.into(), value: value.map(Into::into) })
         })

@@ -1,7 +1,7 @@
 //! What every request must carry before it is acted on (RFC 3261 §8.2, §16.3, §8.1.1).
 
 use crate::headers::{CSeq, CallId, Contacts, From, MaxForwards, To, Via};
-use crate::{HeaderError, Method, Rejection, Request, Response, StatusCode};
+use crate::{HeaderError, Method, Rejection, Request, Response, StatusCode, Uri};
 
 impl Request {
     /// Checks the mandatory headers: there, once, well-formed, and in agreement with the method.
@@ -10,6 +10,7 @@ impl Request {
     /// The response to give (400, 416, 501, …), with the cause.
     pub fn validate(&self) -> Result<(), Rejection> {
         self.validate_mandatory().map_err(bad_request)?;
+        self.validate_scheme()?;
         self.validate_optional().map_err(bad_request)?;
         Ok(())
     }
@@ -27,6 +28,17 @@ impl Request {
         // RFC 3261 makes it mandatory, RFC 2543 did not know it; a proxy adds it (§16.6 step 3).
         self.headers.opt::<MaxForwards>()?;
         Ok(())
+    }
+
+    /// §8.2.2.1, §16.3 step 2. `urn` stays for emergency calls (RFC 5031).
+    fn validate_scheme(&self) -> Result<(), Rejection> {
+        match &self.uri {
+            Uri::Other(uri) if !uri.scheme.eq_ignore_ascii_case("urn") => {
+                let reason = "the Request-URI's scheme is not understood (RFC 3261 §8.2.2.1)";
+                Err(Rejection::new(StatusCode::UNSUPPORTED_URI_SCHEME, reason))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn validate_optional(&self) -> Result<(), HeaderError> {

@@ -39,7 +39,7 @@ impl NameAddr {
         let display = value[..open].trim();
         let rest = &value[open + 1..];
         let Some(close) = rest.find('>') else {
-            return Err(HeaderError::new("an angle bracket is not closed"));
+            return Err(HeaderError::new("an angle bracket is not closed (RFC 3261 §25.1)"));
         };
         let well_formed = display.is_empty()
             || syntax::is_quoted(display)
@@ -49,7 +49,7 @@ impl NameAddr {
         }
         Ok(Self {
             display: (!display.is_empty()).then(|| display.into()),
-            uri: rest[..close].trim().parse()?,
+            uri: rest[..close].parse()?,
             params: syntax::parse_params(&rest[close + 1..])?,
         })
     }
@@ -78,13 +78,13 @@ fn find_open(value: &str) -> Result<Option<usize>, HeaderError> {
             b'"' => {
                 return match value[at + 1..].find('<') {
                     Some(open) => Ok(Some(at + 1 + open)),
-                    None => Err(HeaderError::new("a display name without an address")),
+                    None => Err(HeaderError::new("a display name without an address (RFC 3261 §25.1)")),
                 };
             }
             _ => {}
         }
     }
-    Err(HeaderError::new("a quoted string is not closed"))
+    Err(HeaderError::new("a quoted string is not closed (RFC 3261 §25.1)"))
 }
 
 impl fmt::Display for NameAddr {

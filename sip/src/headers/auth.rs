@@ -120,7 +120,7 @@ impl Challenge {
 fn split_scheme(value: &str) -> Result<(&str, &str), HeaderError> {
     let (scheme, rest) = value.split_once([' ', '\t']).unwrap_or((value, ""));
     if !syntax::is_token(scheme) {
-        return Err(HeaderError::new("malformed authentication scheme"));
+        return Err(HeaderError::new("malformed authentication scheme (RFC 3261 §25.1)"));
     }
     Ok((scheme, rest.trim()))
 }
@@ -136,10 +136,10 @@ fn auth_params(text: &str) -> Result<Params, HeaderError> {
         }
         let param = syntax::parse_param(element)?;
         if param.value.is_none() {
-            return Err(HeaderError::new("an authentication parameter has no value"));
+            return Err(HeaderError::new("an authentication parameter has no value (RFC 7235 §2.1)"));
         }
         if params.has(&param.name) {
-            return Err(HeaderError::new("an authentication parameter stands twice"));
+            return Err(HeaderError::new("an authentication parameter stands twice (RFC 7616 §3.4)"));
         }
         params.push(param);
     }

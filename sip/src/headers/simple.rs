@@ -14,7 +14,11 @@ pub(super) fn delta_seconds(value: &str) -> Option<u32> {
 
 fn number<T: std::str::FromStr>(value: &str) -> Result<T, HeaderError> {
     let digits = !value.is_empty() && value.bytes().all(|c| c.is_ascii_digit());
-    value.parse().ok().filter(|_| digits).ok_or_else(|| HeaderError::new("not a number, or out of range"))
+    value
+        .parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| HeaderError::new("not a number, or out of range (RFC 3261 §20)"))
 }
 
 fn split_params(value: &str) -> Result<(&str, Params), HeaderError> {
@@ -37,13 +41,15 @@ impl TypedHeader for CSeq {
     const NAME: HeaderName = HeaderName::CSeq;
 
     fn parse(value: &str) -> Result<Self, HeaderError> {
-        let (digits, method) =
-            value.split_once([' ', '\t']).ok_or_else(|| HeaderError::new("not a number and a method"))?;
+        let (digits, method) = value
+            .split_once([' ', '\t'])
+            .ok_or_else(|| HeaderError::new("not a number and a method (RFC 3261 §20.16)"))?;
         let number = number::<u32>(digits)?;
         if number >= 1 << 31 {
             return Err(HeaderError::new("the number is not below 2^31 (RFC 3261 §8.1.1.5)"));
         }
-        let method = method.trim().parse().map_err(|()| HeaderError::new("the method is not a token"))?;
+        let method =
+            method.trim().parse().map_err(|()| HeaderError::new("the method is not a token (RFC 3261 §7.1)"))?;
         Ok(Self { number, method })
     }
 }
@@ -99,7 +105,7 @@ macro_rules! number_headers {
 }
 
 fn seconds(value: &str) -> Result<u32, HeaderError> {
-    delta_seconds(value).ok_or_else(|| HeaderError::new("not a number of seconds"))
+    delta_seconds(value).ok_or_else(|| HeaderError::new("not a number of seconds (RFC 3261 §25.1)"))
 }
 
 number_headers! {
@@ -130,7 +136,8 @@ impl TypedHeader for RAck {
     const NAME: HeaderName = HeaderName::RAck;
 
     fn parse(value: &str) -> Result<Self, HeaderError> {
-        let (rseq, cseq) = value.split_once(' ').ok_or_else(|| HeaderError::new("not two numbers and a method"))?;
+        let (rseq, cseq) =
+            value.split_once(' ').ok_or_else(|| HeaderError::new("not two numbers and a method (RFC 3262 §7.2)"))?;
         Ok(Self { rseq: number(rseq)?, cseq: CSeq::parse(cseq.trim())? })
     }
 }
@@ -166,7 +173,7 @@ macro_rules! token_headers {
                 let (text, params) = split_params(value)?;
                 let check: fn(&str) -> bool = $check;
                 if !check(text) {
-                    return Err(HeaderError::new(concat!("malformed ", stringify!($field))));
+                    return Err(HeaderError::new(concat!("malformed ", stringify!($field), " (RFC 3261 §25.1)")));
                 }
                 Ok(Self { $field: text.into(), params })
             }

@@ -85,14 +85,21 @@ impl TypedHeader for Via {
             Some(at) => (&rest[..at], syntax::parse_params(&rest[at..])?),
             None => (rest, Params::new()),
         };
-        // White space may stand around the colon before the port.
-        let sent_by: String = sent_by.trim().replace(" :", ":").replace(": ", ":");
-        let (host, port) = split_host_port(&sent_by)?;
+        let (host, port) = split_sent_by(sent_by.trim())?;
         Ok(Self { transport: transport.into(), host, port, params })
     }
 }
 
 impl ListHeader for Via {}
+
+/// As for a URI, but white space may stand around the colon before the port.
+fn split_sent_by(text: &str) -> Result<(Host, Option<u16>), HeaderError> {
+    if !text.contains([' ', '\t']) {
+        return split_host_port(text);
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| HeaderError::new("malformed sent-by (RFC 3261 §20.42)"))?;
+    split_host_port(&format!("{}:{}", host.trim_end(), port.trim_start()))
+}
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
