@@ -10,15 +10,15 @@ use sip::{HeaderName, Request};
 use crate::policy::Carriage;
 
 /// The media type of a token in a body (RFC 7519 §10.3.1).
-pub const TOKEN_MEDIA_TYPE: &str = "application/jwt";
+pub(crate) const TOKEN_MEDIA_TYPE: &str = "application/jwt";
 /// The disposition of such a body; a private one.
-pub const TOKEN_DISPOSITION: &str = "security-token";
+pub(crate) const TOKEN_DISPOSITION: &str = "security-token";
 /// Most parts of a multipart body that are looked at.
 const MAX_PARTS: usize = 8;
 
 /// What a request authenticates itself by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Presented {
+pub(crate) enum Presented {
     /// Nothing, or a scheme that is never accepted (RFC 8760 §2.6).
     Nothing,
     /// Digest.
@@ -29,7 +29,7 @@ pub enum Presented {
 
 /// Why credentials cannot be taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CarriageError {
+pub(crate) enum CarriageError {
     /// T1: malformed, twice, or differing.
     #[error("{0}")]
     Token(#[from] TokenError),
@@ -43,7 +43,7 @@ pub enum CarriageError {
 
 /// Takes the credentials out of a request: a Bearer header and a token body are removed whatever
 /// comes of them, Digest stays, another scheme is removed.
-pub fn take(request: &mut Request, carriage: Carriage) -> Result<Presented, CarriageError> {
+pub(crate) fn take(request: &mut Request, carriage: Carriage) -> Result<Presented, CarriageError> {
     let body = take_body(request, carriage);
     let lines = request.headers.each::<Authorization>();
     request.headers.retain(|line| line.name != HeaderName::Authorization || is_digest(&line.value));

@@ -8,7 +8,6 @@ mod response;
 mod terminating;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +30,7 @@ use crate::flow_token::FlowTokens;
 use crate::keys::{Keys, KeysAnswer, KeysAsk};
 use crate::policy::{Policy, ViaMismatch};
 use crate::refusal::{ChallengeText, Refusal};
+use crate::registration::Registration;
 use crate::upgrade::Accepted;
 use crate::verdicts::Verdicts;
 use crate::wwsf::{Records, WwsfRecord};
@@ -78,7 +78,6 @@ pub struct Edge {
 /// One WebSocket.
 #[derive(Debug)]
 struct Connection {
-    peer: Peer,
     record: Arc<WwsfRecord>,
     /// Whose it is, from the first 200 on (TS 33.203 O.2.3, X.3.2.3 step 7).
     owner: Option<Owner>,
@@ -187,9 +186,8 @@ impl Edge {
     }
 
     /// A WebSocket is open: `flow` is its number ([`FlowIds`](crate::FlowIds)), never used before.
-    pub fn open(&mut self, now: Now, flow: FlowId, transport: Transport, addr: SocketAddr, accepted: Accepted) {
+    pub fn open(&mut self, now: Now, flow: FlowId, accepted: Accepted) {
         let connection = Connection {
-            peer: Peer::on_flow(transport, addr, flow),
             record: accepted.record,
             owner: None,
             verdicts: Verdicts::default(),
@@ -213,9 +211,9 @@ impl Edge {
         (self.connections.len(), self.bindings.len())
     }
 
-    /// The identities reached over a connection.
-    pub fn registered(&self, flow: FlowId) -> Vec<Impu> {
-        self.bindings.of_flow(flow).flat_map(|(_, binding)| binding.impus.iter().cloned()).collect()
+    /// All registrations, for an operator's eye.
+    pub fn registrations(&self, now: Now) -> Vec<Registration> {
+        self.bindings.iter().map(|(_, binding)| Registration::of(binding, now)).collect()
     }
 
     /// Forgets a token that its WAF revoked: the next request that carries it gets 403, and the

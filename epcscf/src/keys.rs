@@ -174,13 +174,10 @@ impl Keys {
         entry.asking = false;
         // The interval counts from the answer: a slow issuer is not asked twice in a row.
         entry.asked = Some(now);
-        match keys {
-            Ok(set) => {
-                entry.set = Some(set);
-                entry.fetched = Some(now);
-            }
-            // What is at hand stays good until it is too old; an unknown key stays unknown.
-            Err(_) => {}
+        // Without new ones, what is at hand stays good until it is too old.
+        if let Ok(set) = keys {
+            entry.set = Some(set);
+            entry.fetched = Some(now);
         }
     }
 }

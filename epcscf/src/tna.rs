@@ -10,15 +10,15 @@ use crate::trust_boundary::{INTEGRITY_PROTECTED, Integrity};
 
 /// The third parties that vouch for an identity, as far as they are to be named to the S-CSCF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entities {
+pub(crate) struct Entities {
     /// The WAF, when it is in a third party's domain.
-    pub waf: Option<String>,
+    pub(crate) waf: Option<String>,
     /// The WWSF.
-    pub wwsf: Option<String>,
+    pub(crate) wwsf: Option<String>,
 }
 
 /// Digest credentials with the IMPI, an empty response and `integrity-protected="auth-done"`.
-pub fn authorization(impi: &Impi, realm: &str, entities: &Entities, names: &EntityTable) -> Authorization {
+pub(crate) fn authorization(impi: &Impi, realm: &str, entities: &Entities, names: &EntityTable) -> Authorization {
     let mut params = Params::new();
     params.set_quoted("username", impi.as_str());
     params.set_quoted("realm", realm);

@@ -9,10 +9,10 @@ use sip::headers::{Authorization, Credentials, PAccessNetworkInfo, TypedHeader};
 use sip::{HeaderName, Headers, Request, Response};
 
 /// The parameter of Authorization that says what the network vouches for.
-pub const INTEGRITY_PROTECTED: &str = "integrity-protected";
+pub(crate) const INTEGRITY_PROTECTED: &str = "integrity-protected";
 
 /// Headers that only the network may write; none is taken from a WIC.
-pub const NETWORK_HEADERS: [HeaderName; 14] = [
+pub(crate) const NETWORK_HEADERS: [HeaderName; 14] = [
     HeaderName::PAssertedIdentity,
     HeaderName::PPreferredIdentity,
     HeaderName::PAssertedService,
@@ -37,7 +37,7 @@ const NETWORK_PARAMS: [&str; 3] = [INTEGRITY_PROTECTED, "auts", "ik"];
 /// and Route: the way into the core is ours to choose.
 ///
 /// `entities` names the further credential parameters that vouch for a WAF or WWSF.
-pub fn strip_from_wic(headers: &mut Headers, entities: [&str; 2]) {
+pub(crate) fn strip_from_wic(headers: &mut Headers, entities: [&str; 2]) {
     strip_credentials(headers, entities);
     headers.retain(|h| !NETWORK_HEADERS.contains(&h.name) && h.name != HeaderName::Route);
     keep_access_info_of_wic(headers);
@@ -83,7 +83,7 @@ fn keep_access_info_of_wic(headers: &mut Headers) {
 
 /// Removes from a response of the core what a WIC is not to see (TS 24.229 §5.2.2). Path stays
 /// (RFC 3327 lets a UA see it).
-pub fn strip_from_core(response: &mut Response) {
+pub(crate) fn strip_from_core(response: &mut Response) {
     for name in [
         HeaderName::PChargingVector,
         HeaderName::PChargingFunctionAddresses,
@@ -98,24 +98,24 @@ pub fn strip_from_core(response: &mut Response) {
 
 /// What a REGISTER that leaves for the core must look like.
 #[derive(Clone, Copy, Debug)]
-pub struct Outbound<'a> {
+pub(crate) struct Outbound<'a> {
     /// The Path that we wrote.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// The P-Charging-Vector that we wrote.
-    pub charging_vector: &'a str,
+    pub(crate) charging_vector: &'a str,
     /// The P-Visited-Network-ID that we wrote.
-    pub visited_network: &'a str,
+    pub(crate) visited_network: &'a str,
     /// The P-Access-Network-Info that we wrote.
-    pub access_info: &'a str,
+    pub(crate) access_info: &'a str,
     /// The `integrity-protected` that the scheme calls for.
-    pub integrity: Option<Integrity>,
+    pub(crate) integrity: Option<Integrity>,
     /// The token that came in, which must be nowhere.
-    pub token: Option<&'a Token>,
+    pub(crate) token: Option<&'a Token>,
 }
 
 /// The values of `integrity-protected` that this node sets (TS 24.229 §7.2A.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Integrity {
+pub(crate) enum Integrity {
     /// Digest over a TLS connection not yet bound to the IMPI.
     TlsPending,
     /// Digest over a TLS connection bound to the IMPI.
@@ -126,7 +126,7 @@ pub enum Integrity {
 
 impl Integrity {
     /// The value on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::TlsPending => "tls-pending",
             Self::TlsYes => "tls-yes",
@@ -154,7 +154,7 @@ pub enum Leak {
 
 /// Looks at a REGISTER just before it is sent to the core: nothing trusted in it came from the WIC,
 /// and nothing of the token is left.
-pub fn assert_register(request: &Request, ours: &Outbound<'_>) -> Result<(), Leak> {
+pub(crate) fn assert_register(request: &Request, ours: &Outbound<'_>) -> Result<(), Leak> {
     let headers = &request.headers;
     for name in &NETWORK_HEADERS {
         let expected = match name {

@@ -218,7 +218,8 @@ fn check_origin(
         return Err(Reason::TwoOrigins);
     }
     let origin = Origin::parse(value.to_str().map_err(|_| OriginError::Malformed)?)?;
-    if !origin.is_secure() && !(policy.dev_insecure_origins && origin.is_loopback()) {
+    let trusted_scheme = origin.is_secure() || (policy.dev_insecure_origins && origin.is_loopback());
+    if !trusted_scheme {
         return Err(Reason::InsecureOrigin);
     }
     let record = records.by_origin(&origin).ok_or(Reason::UnknownOrigin)?.clone();

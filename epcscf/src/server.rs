@@ -1,0 +1,282 @@
+//! The eP-CSCF on sockets: TLS, HTTP, WebSocket and Mw around an [`Edge`].
+
+mod connection;
+mod flows;
+mod jwks;
+mod limits;
+mod observed;
+mod page;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::connect_info::ConnectInfo;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Method, StatusCode};
+use hyper_util::rt::TokioTimer;
+use sip::Now;
+use sip_net::{Actor, Clock, Mw, OsEntropy};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use trace::{Direction, Leg, Tap};
+
+use self::connection::Timing;
+use self::flows::Flows;
+use self::jwks::KeysClient;
+pub use self::jwks::KeysClientError;
+use self::limits::{Admission, Limits};
+use self::observed::Observed;
+use self::page::Page;
+use crate::config::{Config, ConfigError};
+use crate::edge::Edge;
+use crate::flow_token::FlowIds;
+use crate::policy::ConnectionTable;
+use crate::upgrade::{self, Accepted, Refusal};
+use crate::wwsf::Records;
+
+/// An eP-CSCF.
+pub struct Server;
+
+impl Server {
+    /// Starts an eP-CSCF on sockets that are bound already, so that port 0 and a taken port are the
+    /// caller's matter.
+    ///
+    /// `tls` holds the certificate of W2; `ca` is the PEM of the authorities that the key servers
+    /// of the WWSFs are trusted by.
+    pub async fn start(
+        mut config: Config,
+        tls: Arc<rustls::ServerConfig>,
+        listeners: Vec<TcpListener>,
+        mw: Mw,
+        ca: &str,
+        tap: Tap,
+    ) -> Result<Running, StartError> {
+        config.listen.mw = mw.addr();
+        let clock = Clock::start();
+        let edge = Edge::new(config.clone(), Box::new(OsEntropy), clock.now())?;
+        let keys = KeysClient::new(ca, Duration::from_secs(config.policy.keys.wait))?;
+        let flows = Flows::default();
+        let (stop, stopped) = watch::channel(());
+        let page = Page::new(&config)?;
+        let records = edge.records().clone();
+        let ask = move |ask| {
+            let keys = keys.clone();
+            async move { keys.fetch(ask).await }
+        };
+        let (actor, node) = sip_net::spawn(Observed::new(edge), mw, clock, ask, flows.sink());
+        let shared = Arc::new(Shared {
+            policy: config.policy.connection.clone(),
+            limits: Limits::default(),
+            ids: FlowIds::new(config.shard),
+            records: std::sync::RwLock::new(records),
+            page,
+            flows,
+            actor: actor.clone(),
+            tap,
+            stopped,
+        });
+        let tls = RustlsConfig::from_config(http1_only(tls));
+        let mut running =
+            Running { addrs: Vec::new(), handles: Vec::new(), servers: JoinSet::new(), actor, node, stop, shared };
+        for listener in listeners {
+            running.listen(listener, &tls)?;
+        }
+        tracing::info!(name = %config.name, addrs = ?running.addrs, mw = %config.listen.mw, "eP-CSCF listens");
+        Ok(running)
+    }
+}
+
+/// An eP-CSCF that runs; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Running {
+    addrs: Vec<SocketAddr>,
+    handles: Vec<Handle<SocketAddr>>,
+    servers: JoinSet<io::Result<()>>,
+    actor: Actor<Observed>,
+    node: JoinHandle<()>,
+    stop: watch::Sender<()>,
+    shared: Arc<Shared>,
+}
+
+impl Running {
+    /// How long connections may take to close when it stops.
+    const GRACE: Duration = Duration::from_secs(2);
+
+    /// Where W2 listens.
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// Runs `f` on the edge, in its task; `None` when that has ended.
+    pub async fn edge<R: Send + 'static>(&self, f: impl FnOnce(&mut Edge, Now) -> R + Send + 'static) -> Option<R> {
+        self.actor.ask(move |node, now| f(node.edge(), now)).await
+    }
+
+    /// Changes what is known of the WWSFs: for new upgrades at once, and registrations that are not
+    /// allowed any more end.
+    pub async fn replace_records(&self, records: Records) {
+        let records = Arc::new(records);
+        if let Ok(mut current) = self.shared.records.write() {
+            *current = records.clone();
+        }
+        self.actor.call(move |node, now| node.edge().replace_records(now, records)).await;
+    }
+
+    /// Closes all connections (1001) and stops.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(());
+        for handle in &self.handles {
+            handle.graceful_shutdown(Some(Self::GRACE));
+        }
+        let _ = timeout(Self::GRACE, self.shared.flows.empty()).await;
+        let _ = timeout(Self::GRACE, async { while self.servers.join_next().await.is_some() {} }).await;
+    }
+
+    fn listen(&mut self, listener: TcpListener, tls: &RustlsConfig) -> Result<(), StartError> {
+        listener.set_nonblocking(true)?;
+        let local = listener.local_addr()?;
+        let handle = Handle::new();
+        let within = Duration::from_secs(self.shared.policy.upgrade_timeout);
+        let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(within);
+        let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone()).http1_only();
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(within).max_headers(64);
+        let state = Listener { shared: self.shared.clone(), local };
+        let service =
+            Router::new().fallback(serve).with_state(state).into_make_service_with_connect_info::<SocketAddr>();
+        self.shared.tap.own_address(local);
+        self.servers.spawn(server.serve(service));
+        self.addrs.push(local);
+        self.handles.push(handle);
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for handle in &self.handles {
+            handle.shutdown();
+        }
+        self.node.abort();
+    }
+}
+
+/// Why an eP-CSCF does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What is wrong in the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A socket.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The authorities that key servers are trusted by.
+    #[error(transparent)]
+    Keys(#[from] KeysClientError),
+    /// The page at `/` could not be made.
+    #[error("the page cannot be rendered: {0}")]
+    Page(#[from] askama::Error),
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
+    policy: ConnectionTable,
+    limits: Limits,
+    ids: FlowIds,
+    records: std::sync::RwLock<Arc<Records>>,
+    page: Page,
+    flows: Flows,
+    actor: Actor<Observed>,
+    tap: Tap,
+    stopped: watch::Receiver<()>,
+}
+
+impl Shared {
+    fn records(&self) -> Arc<Records> {
+        self.records.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Listener {
+    shared: Arc<Shared>,
+    local: SocketAddr,
+}
+
+/// The one HTTP resource: a WebSocket, or for a browser that just looks, a page.
+async fn serve(
+    State(listener): State<Listener>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
+    let shared = &listener.shared;
+    if request.method() == Method::GET && !request.headers().contains_key(UPGRADE) {
+        return shared.page.response(request.uri().path());
+    }
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let (accepted, admission) = match admit(shared, &parts, remote) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refused(&listener, remote, &refusal),
+    };
+    traced(&listener, remote, StatusCode::SWITCHING_PROTOCOLS, &accepted.to_string());
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().extend(accepted.headers());
+    tokio::spawn(connection::run(
+        listener.clone(),
+        remote,
+        on_upgrade,
+        accepted,
+        admission,
+        Timing::of(&shared.policy),
+    ));
+    response
+}
+
+fn admit(shared: &Shared, parts: &http::request::Parts, remote: SocketAddr) -> Result<(Accepted, Admission), Refusal> {
+    let counted = shared.limits.lock();
+    let records = shared.records();
+    let load = |origin: Option<&crate::Origin>| counted.load(origin, remote.ip());
+    let accepted = upgrade::check(parts, &shared.policy, &records, load)?;
+    let admission = counted.admit(accepted.origin.clone(), remote.ip());
+    Ok((accepted, admission))
+}
+
+fn refused(listener: &Listener, remote: SocketAddr, refusal: &Refusal) -> Response {
+    tracing::info!(%remote, status = refusal.status.as_u16(), reason = %refusal.reason, "upgrade refused");
+    metrics::counter!("epcscf_upgrades_refused_total", "reason" => refusal.reason.label()).increment(1);
+    let reason = refusal.reason.to_string();
+    traced(listener, remote, refusal.status, &reason);
+    let mut response = (refusal.status, reason + "\n").into_response();
+    // Nothing more is expected of this peer (TS 33.203 REQ 1.1).
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if let Some((name, value)) = &refusal.header {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+fn traced(listener: &Listener, remote: SocketAddr, status: StatusCode, text: &str) {
+    let summary = format!("WebSocket upgrade: {status}");
+    let (local, remote) = (Some(listener.local), Some(remote));
+    listener.shared.tap.http(Direction::In, Leg::Upgrade, local, remote, &summary, None, None, text);
+}
+
+/// RFC 6455 needs HTTP/1.1.
+fn http1_only(tls: Arc<rustls::ServerConfig>) -> Arc<rustls::ServerConfig> {
+    let mut tls = Arc::unwrap_or_clone(tls);
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(tls)
+}
