@@ -280,7 +280,8 @@ impl Node for Icscf {
 fn authorization_type(request: &Request) -> Result<AuthorizationType, Refusal> {
     let header = request.headers.opt::<Expires>()?.map(|expires| expires.0);
     let leaves = match request.headers.contacts()? {
-        Contacts::Star => true,
+        // Without Expires: 0 it is a mistake, and the registrar's to refuse.
+        Contacts::Star => header == Some(0),
         Contacts::List(contacts) => {
             !contacts.is_empty() && contacts.iter().all(|contact| contact.expires().or(header) == Some(0))
         }

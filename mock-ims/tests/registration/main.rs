@@ -1,0 +1,11 @@
+//! Registration through I-CSCF, S-CSCF and HSS: the three machines in one process, the clock
+//! stopped, the randomness seeded, nothing lost on the way.
+
+mod client;
+mod digest;
+mod failures;
+mod ladder;
+mod network;
+mod registrar;
+mod tna;
+mod world;

@@ -1,0 +1,288 @@
+//! The core as one value: three machines and the wires between them.
+
+use bytes::Bytes;
+use ims::{Impi, Impu};
+use mock_ims::cx::{CxAnswer, CxPushAnswer, CxRequest, ServerCapabilities, ServerName};
+use mock_ims::hss::{AdminRequest, Hss, HssConfig, MemoryStore};
+use mock_ims::icscf::Candidate;
+use mock_ims::policy::Policy;
+use mock_ims::scscf::Event;
+use mock_ims::{CxAsk, Icscf, Scscf, TrustedNode, icscf, scscf};
+use sip::node::{Node, Output};
+use sip::transaction::Timers;
+use sip::{Framing, Instant, Message, Now, Peer, Request, Response, SeededEntropy, StatusCode, Transport};
+use std::fmt::Write;
+use std::time::Duration;
+
+pub(crate) const EPCSCF: u16 = 5060;
+pub(crate) const ICSCF: u16 = 5070;
+pub(crate) const SCSCF: u16 = 5080;
+pub(crate) const SECOND_SCSCF: u16 = 5081;
+
+/// I-CSCF, S-CSCF and HSS, and an eP-CSCF's place that a test speaks from.
+pub(crate) struct World {
+    pub(crate) now: Now,
+    pub(crate) icscf: Icscf,
+    pub(crate) scscf: Scscf,
+    pub(crate) second_scscf: Scscf,
+    pub(crate) hss: Hss,
+    /// A silent HSS answers nothing.
+    pub(crate) hss_answers: bool,
+    /// Ports that nothing reaches.
+    pub(crate) dead: Vec<u16>,
+    /// What a silent HSS was asked.
+    pub(crate) asked: Vec<CxAsk>,
+    pub(crate) log: Vec<Hop>,
+    pub(crate) events: Vec<Event>,
+    inbox: Vec<Response>,
+}
+
+/// One message between two nodes.
+#[derive(Clone, Debug)]
+pub(crate) enum Hop {
+    Sip { from: u16, to: u16, message: Message },
+    Cx { by: u16, request: CxRequest, answer: Option<CxAnswer> },
+    Push { answer: CxPushAnswer },
+}
+
+pub(crate) fn peer(port: u16) -> Peer {
+    Peer::new(Transport::Udp, ([127, 0, 0, 1], port).into())
+}
+
+pub(crate) fn impu(name: &str) -> Impu {
+    format!("sip:{name}@ims.example").parse().unwrap()
+}
+
+pub(crate) fn impi(name: &str) -> Impi {
+    format!("{name}-wic@ims.example").parse().unwrap()
+}
+
+fn server(name: &str) -> ServerName {
+    ServerName::parse(&format!("sip:{name}.ims.example")).unwrap()
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(Policy::default())
+    }
+
+    pub(crate) fn with(policy: Policy) -> Self {
+        let capabilities = ServerCapabilities { server_names: vec![server("scscf1")], ..Default::default() };
+        let config = HssConfig { home_network: "ims.example".into(), capabilities };
+        let mut hss = Hss::open(config, Box::new(MemoryStore::default())).unwrap();
+        hss.provision_demo().unwrap();
+        let candidate = |name, port| Candidate { name: server(name), peer: peer(port), capabilities: vec![] };
+        let icscf = icscf::Config {
+            host: "icscf.ims.example".parse().unwrap(),
+            port: None,
+            home_network: "ims.example".into(),
+            trusted: vec![TrustedNode::from(peer(EPCSCF).addr)],
+            scscfs: vec![candidate("scscf1", SCSCF), candidate("scscf2", SECOND_SCSCF)],
+            policy: policy.clone(),
+            timers: Timers::default(),
+        };
+        let scscf = |name, seed| {
+            let config = scscf::Config {
+                name: server(name),
+                domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
+                trusted: vec![TrustedNode::from(peer(ICSCF).addr)],
+                policy: policy.clone(),
+                timers: Timers::default(),
+            };
+            Scscf::new(config, Box::new(SeededEntropy::new(seed))).unwrap()
+        };
+        Self {
+            now: Now { mono: Instant::from_millis(1_000), unix: 1_700_000_000 },
+            icscf: Icscf::new(icscf, Box::new(SeededEntropy::new(1))),
+            scscf: scscf("scscf1", 2),
+            second_scscf: scscf("scscf2", 3),
+            hss,
+            hss_answers: true,
+            dead: Vec::new(),
+            asked: Vec::new(),
+            log: Vec::new(),
+            events: Vec::new(),
+            inbox: Vec::new(),
+        }
+    }
+
+    /// Sends a request to the I-CSCF from the eP-CSCF's place; what comes back, finally.
+    pub(crate) fn send(&mut self, request: &Request) -> Response {
+        self.send_from(EPCSCF, ICSCF, request).expect("a final response")
+    }
+
+    /// Sends from any port to any other; the final response that is there when all is quiet.
+    pub(crate) fn send_from(&mut self, from: u16, to: u16, request: &Request) -> Option<Response> {
+        self.inbox.clear();
+        self.deliver(from, to, request.to_bytes());
+        self.run();
+        self.final_response()
+    }
+
+    /// The final response that came to the eP-CSCF last.
+    pub(crate) fn final_response(&mut self) -> Option<Response> {
+        std::mem::take(&mut self.inbox).into_iter().rfind(|response| response.status.is_final())
+    }
+
+    /// Lets time pass, timer by timer.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let end = self.now.mono + by;
+        loop {
+            let nodes = [self.icscf.poll_timeout(), self.scscf.poll_timeout(), self.second_scscf.poll_timeout()];
+            let next = nodes.into_iter().flatten().min().filter(|next| *next <= end);
+            let at = next.unwrap_or(end).max(self.now.mono);
+            self.now.unix += at.since(self.now.mono).as_secs();
+            self.now.mono = at;
+            if next.is_none() {
+                return;
+            }
+            self.icscf.handle_timeout(self.now);
+            self.scscf.handle_timeout(self.now);
+            self.second_scscf.handle_timeout(self.now);
+            self.run();
+        }
+    }
+
+    /// Does what an operator asks of the HSS, and delivers the pushes that follow.
+    pub(crate) fn admin(&mut self, request: AdminRequest) {
+        self.hss.admin(request).unwrap();
+        while let Some(push) = self.hss.poll_push() {
+            let answer = match push.to.as_str() {
+                "sip:scscf1.ims.example" => self.scscf.push(self.now, push.message),
+                _ => self.second_scscf.push(self.now, push.message),
+            };
+            self.log.push(Hop::Push { answer });
+        }
+        self.run();
+    }
+
+    /// Delivers until nobody has anything more to say.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let outputs = [
+                (ICSCF, self.icscf.poll_output()),
+                (SCSCF, self.scscf.poll_output()),
+                (SECOND_SCSCF, self.second_scscf.poll_output()),
+            ];
+            let mut quiet = true;
+            for (by, output) in outputs {
+                let Some(output) = output else { continue };
+                quiet = false;
+                match output {
+                    Output::Send { to, octets } => self.deliver(by, to.addr.port(), octets),
+                    Output::Ask(ask) => self.ask(by, ask),
+                    Output::Close { .. } => unreachable!("there are no connections"),
+                }
+            }
+            while let Some(event) = self.scscf.poll_event().or_else(|| self.second_scscf.poll_event()) {
+                self.events.push(event);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn deliver(&mut self, from: u16, to: u16, octets: Bytes) {
+        let message = Message::parse(octets.clone(), Framing::Datagram).unwrap();
+        self.log.push(Hop::Sip { from, to, message: message.clone() });
+        let (now, sender) = (self.now, peer(from));
+        match to {
+            _ if self.dead.contains(&to) => {}
+            ICSCF => self.icscf.receive(now, sender, octets),
+            SCSCF => self.scscf.receive(now, sender, octets),
+            SECOND_SCSCF => self.second_scscf.receive(now, sender, octets),
+            _ => match message {
+                Message::Response(response) => self.inbox.push(response),
+                Message::Request(request) => panic!("a request came back: {request}"),
+            },
+        }
+    }
+
+    fn ask(&mut self, by: u16, (id, request): CxAsk) {
+        let answer = self.hss_answers.then(|| self.hss.handle(&request));
+        self.log.push(Hop::Cx { by, request: request.clone(), answer: answer.clone() });
+        let Some(answer) = answer else { return self.asked.push((id, request)) };
+        match by {
+            ICSCF => self.icscf.answer(self.now, (id, Ok(answer))),
+            SCSCF => self.scscf.answer(self.now, (id, Ok(answer))),
+            _ => self.second_scscf.answer(self.now, (id, Ok(answer))),
+        }
+    }
+
+    /// The Cx commands since the log was last cleared, in short: `UAR REGISTRATION`, `MAR`, ….
+    pub(crate) fn cx(&self) -> Vec<String> {
+        let short = |hop: &Hop| match hop {
+            Hop::Cx { request: CxRequest::Uar(uar), .. } => Some(format!("UAR {}", uar.authorization_type)),
+            Hop::Cx { request: CxRequest::Mar(_), .. } => Some("MAR".to_owned()),
+            Hop::Cx { request: CxRequest::Sar(sar), .. } => Some(format!("SAR {}", sar.assignment_type)),
+            _ => None,
+        };
+        self.log.iter().filter_map(short).collect()
+    }
+
+    /// The final statuses that a node sent, in order.
+    pub(crate) fn final_statuses_of(&self, node: u16) -> Vec<StatusCode> {
+        let of = |hop: &Hop| match hop {
+            Hop::Sip { from, message: Message::Response(response), .. } if *from == node => Some(response.status),
+            _ => None,
+        };
+        self.log.iter().filter_map(of).filter(|status| status.is_final()).collect()
+    }
+
+    /// The requests that a node was sent, in order.
+    pub(crate) fn requests_to(&self, node: u16) -> Vec<Request> {
+        let of = |hop: &Hop| match hop {
+            Hop::Sip { to, message: Message::Request(request), .. } if *to == node => Some(request.clone()),
+            _ => None,
+        };
+        self.log.iter().filter_map(of).collect()
+    }
+
+    pub(crate) fn is_registered(&self, name: &str) -> bool {
+        self.scscf.registration(&impu(name)).is_some()
+    }
+
+    /// Lets the transactions end, and says whether anything is held by the CSCFs then.
+    pub(crate) fn is_idle_at_last(&mut self) -> bool {
+        self.advance(Duration::from_secs(60));
+        self.icscf.is_idle() && self.scscf.is_idle() && self.second_scscf.is_idle()
+    }
+
+    /// The log as a ladder: one line a message, and of SIP the headers that tell.
+    pub(crate) fn ladder(&self) -> String {
+        let mut out = String::new();
+        for hop in &self.log {
+            match hop {
+                Hop::Sip { from, to, message } => sip_hop(&mut out, name(*from), name(*to), message),
+                Hop::Cx { by, request, answer } => {
+                    let _ = writeln!(out, "{} -> hss: {request}", name(*by));
+                    if let Some(answer) = answer {
+                        let _ = writeln!(out, "hss -> {}: {answer}", name(*by));
+                    }
+                }
+                Hop::Push { answer } => drop(writeln!(out, "scscf -> hss: {answer}")),
+            }
+        }
+        out
+    }
+}
+
+fn name(port: u16) -> &'static str {
+    match port {
+        EPCSCF => "epcscf",
+        ICSCF => "icscf",
+        SCSCF => "scscf",
+        SECOND_SCSCF => "scscf2",
+        _ => "stranger",
+    }
+}
+
+fn sip_hop(out: &mut String, from: &str, to: &str, message: &Message) {
+    let text = message.to_bytes();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let _ = writeln!(out, "{from} -> {to}:");
+    for line in text.lines().take_while(|line| !line.is_empty()) {
+        let _ = writeln!(out, "    {line}");
+    }
+}
