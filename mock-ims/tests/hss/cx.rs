@@ -453,6 +453,27 @@ fn a_request_whose_commit_fails_changes_nothing() {
 }
 
 #[test]
+fn sar_for_registration_clears_the_pending_authentication() {
+    let mut asked = Asked::with_alice_and_bob();
+    asked.mar(ALICE, AuthScheme::SipDigest, S1);
+    asked.sar(ALICE, Assign::Registration, S1);
+    assert!(asked.hss.subscriptions().flat_map(|s| &s.sets).all(|set| set.pending.is_empty()));
+}
+
+#[test]
+fn a_batch_whose_commit_fails_is_undone_whole() {
+    let mut asked = Asked::with_alice_and_bob();
+    let before: Vec<_> = asked.hss.subscriptions().cloned().collect();
+    let requests: Vec<CxRequest> =
+        [Assign::Registration, Assign::UserDeregistration, Assign::UnregisteredUser, Assign::Registration]
+            .map(|kind| CxRequest::Sar(sar(Some(ALICE.0), &[ALICE.1], kind, S1)))
+            .into();
+    asked.store.fail(true);
+    assert!(asked.hss.handle_batch(&requests).is_err());
+    assert!(asked.hss.subscriptions().eq(&before));
+}
+
+#[test]
 fn a_batch_is_answered_in_order_with_one_commit() {
     let mut asked = Asked::with_alice_and_bob();
     let before = asked.store.commits();
