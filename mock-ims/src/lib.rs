@@ -4,6 +4,7 @@
 //! CSCFs and the HSS; [`policy`] holds every choice that no specification makes.
 
 mod asks;
+mod config;
 pub mod cx;
 mod front;
 pub mod hss;
@@ -11,9 +12,12 @@ pub mod icscf;
 pub mod policy;
 mod refusal;
 pub mod scscf;
+mod server;
 mod trust;
 
 pub use asks::{CxAsk, CxFailure, CxId, CxReply};
+pub use config::{Config, ConfigError};
 pub use icscf::Icscf;
 pub use scscf::Scscf;
+pub use server::{Running, Server, StartError, Taps};
 pub use trust::{TrustedNode, TrustedNodeError};

@@ -1,0 +1,176 @@
+//! The core on sockets: I-CSCF and S-CSCF each in its task, the HSS on a thread of its own.
+
+mod desk;
+mod logged;
+
+use crate::asks::{CxAsk, CxFailure, CxReply};
+use crate::config::{Config, ConfigError};
+use crate::cx::CxPush;
+use crate::hss::{AdminError, AdminSocket, Hss, RedbStore, STORE_FILE, StoreError};
+use crate::icscf::Icscf;
+use crate::scscf::Scscf;
+use desk::{Desk, Subject};
+use logged::Logged;
+use sip::Now;
+use sip_net::{Actor, Clock, Mw, NoFlows, OsEntropy};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use trace::{Direction, Tap};
+
+/// A core.
+pub struct Server;
+
+/// The trace taps of the three nodes.
+#[derive(Clone, Debug, Default)]
+pub struct Taps {
+    /// The I-CSCF's.
+    pub icscf: Tap,
+    /// The S-CSCF's.
+    pub scscf: Tap,
+    /// The HSS's.
+    pub hss: Tap,
+}
+
+/// Why a core does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The folder of the store, or the operators' socket.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The demo subscribers.
+    #[error("provisioning the demo: {0}")]
+    Provision(#[from] AdminError),
+    /// The S-CSCF's name.
+    #[error("the S-CSCF's name: {0}")]
+    Name(#[from] sip::HeaderError),
+}
+
+impl Server {
+    /// Starts a core on sockets that are bound already. Subscribers are kept in the folder `state`.
+    pub async fn start(config: Config, icscf: Mw, scscf: Mw, state: &Path, taps: Taps) -> Result<Running, StartError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+        let mut hss = Hss::open(config.hss()?, Box::new(RedbStore::open(&state.join(STORE_FILE))?))?;
+        if config.demo {
+            hss.provision_demo()?;
+        }
+        let clock = Clock::start();
+        let icscf_node = Icscf::new(config.icscf(icscf.addr(), scscf.addr())?, Box::new(OsEntropy));
+        let scscf_node = Scscf::new(config.scscf(icscf.addr())?, Box::new(OsEntropy))?;
+        tracing::info!(icscf = %icscf.addr(), scscf = %scscf.addr(), "the core listens");
+        let (pushes_tx, pushes) = mpsc::unbounded_channel();
+        let desk = Desk::open(hss, pushes_tx);
+        let asker = |own: &'static str, tap: Tap| {
+            let (desk, hss_tap) = (desk.clone(), taps.hss.clone());
+            move |ask| ask_hss(&desk, own, tap.clone(), hss_tap.clone(), ask)
+        };
+        let ask = asker("icscf", taps.icscf.clone());
+        let (icscf, icscf_task) = sip_net::spawn(Logged::new(icscf_node), icscf, clock, ask, NoFlows);
+        let ask = asker("scscf", taps.scscf.clone());
+        let (scscf, scscf_task) = sip_net::spawn(Logged::new(scscf_node), scscf, clock, ask, NoFlows);
+        let deliver = tokio::spawn(deliver(pushes, scscf.clone(), taps));
+        let admin = desk.clone();
+        let socket = AdminSocket::serve(state, move |request| admin.administer(request))?;
+        Ok(Running { icscf, scscf, desk, socket: Some(socket), tasks: vec![icscf_task, scscf_task, deliver] })
+    }
+}
+
+/// A core that runs; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Running {
+    icscf: Actor<Logged<Icscf>>,
+    scscf: Actor<Logged<Scscf>>,
+    desk: Desk,
+    socket: Option<AdminSocket>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Runs `f` on the I-CSCF, in its task; `None` when that has ended.
+    pub async fn icscf<R: Send + 'static>(&self, f: impl FnOnce(&mut Icscf, Now) -> R + Send + 'static) -> Option<R> {
+        self.icscf.ask(move |node, now| f(&mut node.0, now)).await
+    }
+
+    /// Runs `f` on the S-CSCF, in its task; `None` when that has ended.
+    pub async fn scscf<R: Send + 'static>(&self, f: impl FnOnce(&mut Scscf, Now) -> R + Send + 'static) -> Option<R> {
+        self.scscf.ask(move |node, now| f(&mut node.0, now)).await
+    }
+
+    /// Runs `f` on the HSS, on its thread; `None` when that has ended.
+    pub async fn hss<R: Send + 'static>(&self, f: impl FnOnce(&mut Hss) -> R + Send + 'static) -> Option<R> {
+        self.desk.run(f).await
+    }
+
+    /// Stops; the store is closed when this returns.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        let (desk, socket) = (self.desk.clone(), self.socket.take());
+        // The socket's thread may be waiting for the HSS's.
+        let _ = tokio::task::spawn_blocking(move || {
+            drop(socket);
+            desk.close();
+        })
+        .await;
+    }
+
+    fn stop(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+        self.desk.retire();
+    }
+}
+
+/// Asks the HSS. The question is handed over before this returns, so that questions arrive in the
+/// order in which they were asked; only the answer is waited for.
+fn ask_hss(
+    desk: &Desk,
+    own: &'static str,
+    tap: Tap,
+    hss_tap: Tap,
+    (id, request): CxAsk,
+) -> impl Future<Output = CxReply> + Send + 'static {
+    let subject = request.subject();
+    let (summary, text) = (request.to_string(), format!("{request:#?}"));
+    tap.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);
+    metrics::counter!("ims_cx_requests_total", "command" => request.command_code().to_string()).increment(1);
+    let (at_hss, about) = (hss_tap.clone(), subject.clone());
+    let answer = desk.run(move |hss| {
+        at_hss.cx(Direction::In, own, &summary, about.as_deref(), &text);
+        hss.handle(&request)
+    });
+    async move {
+        let Some(answer) = answer.await else { return (id, Err(CxFailure::Unreachable)) };
+        let (summary, text) = (answer.to_string(), format!("{answer:#?}"));
+        hss_tap.cx(Direction::Out, own, &summary, subject.as_deref(), &text);
+        tap.cx(Direction::In, "hss", &summary, subject.as_deref(), &text);
+        (id, Ok(answer))
+    }
+}
+
+/// Takes what the HSS says unasked to the S-CSCF.
+async fn deliver(mut pushes: mpsc::UnboundedReceiver<CxPush>, scscf: Actor<Logged<Scscf>>, taps: Taps) {
+    while let Some(push) = pushes.recv().await {
+        let subject = push.subject();
+        let (summary, text) = (push.to_string(), format!("{push:#?}"));
+        taps.hss.cx(Direction::Out, "scscf", &summary, subject.as_deref(), &text);
+        taps.scscf.cx(Direction::In, "hss", &summary, subject.as_deref(), &text);
+        let Some(answer) = scscf.ask(move |node, now| node.0.push(now, push)).await else { return };
+        let (summary, text) = (answer.to_string(), format!("{answer:#?}"));
+        taps.scscf.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);
+        taps.hss.cx(Direction::In, "scscf", &summary, subject.as_deref(), &text);
+    }
+}
