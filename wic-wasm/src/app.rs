@@ -8,7 +8,7 @@ use ims::Impi;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event as DomEvent, EventTarget};
-use wic::{Access, Agent, Event, Failure, Output, State, TokenFailure, TokenGrant, TokenReason, WssUrl};
+use wic::{Access, Agent, Cause, Event, Failure, Output, State, TokenFailure, TokenGrant, TokenReason, WssUrl};
 
 use crate::browser::{BrowserEntropy, Listener, complain, document, now, window};
 use crate::form::{self, Order};
@@ -99,13 +99,17 @@ impl App {
         }
         match form::read(&self.settings) {
             Ok(order) => self.begin(order),
-            Err(notice) => panel::show_failure(&notice, Probe::Running),
+            Err(notice) => {
+                panel::show_failure(&notice, Probe::Running);
+                panel::bring_into_view();
+            }
         }
     }
 
     fn begin(&mut self, Order { config, login }: Order) {
         panel::hide_failure();
         panel::show_connection("closed", None);
+        panel::bring_into_view();
         let impi = match &config.access {
             Access::Digest(digest) => Some(digest.impi.clone()),
             Access::Token(_) => None,
@@ -117,7 +121,7 @@ impl App {
         self.session = Some(Session { number, agent, login, socket: None, impi, answered: None, notice: None });
     }
 
-    /// The timer has run out, or the page has come back to the front.
+    /// The timer has run out.
     fn wake(&mut self) {
         // The monotonic clock may stand still while the machine sleeps; no connection lives
         // through that, whatever the browser believes.
@@ -131,6 +135,22 @@ impl App {
         let now = now();
         if session.agent.poll_timeout().is_some_and(|due| due <= now.mono) {
             session.agent.handle_timeout(now);
+        }
+    }
+
+    /// The page has come to the front, or gone.
+    fn looked_at(&mut self) {
+        if document().is_none_or(|document| document.hidden()) {
+            return;
+        }
+        // Timers of a page in the background run late.
+        self.wake();
+        // The person may just have accepted the eP-CSCF's certificate on its own page.
+        if let Some(Session { agent, .. }) = &mut self.session
+            && let State::BackingOff { cause, .. } = agent.state()
+            && cause.cause == Cause::Unreachable
+        {
+            agent.network_changed(now());
         }
     }
 
@@ -200,7 +220,7 @@ impl Session {
                 self.socket = None;
                 if matches!(self.agent.state(), State::Connecting) {
                     panel::show_connection("failed", None);
-                    self.agent.connect_failed(now(), "the browser gives no reason");
+                    self.agent.connect_failed(now(), "it closed before it was open");
                 } else {
                     panel::show_connection("closed", None);
                     self.agent.closed(now(), code, &reason);
@@ -286,8 +306,7 @@ fn listeners(handle: &Handle) -> Vec<Listener> {
             event.prevent_default();
             handle.with(App::register);
         }),
-        // Timers of a page in the background run late.
-        on(&document, &["visibilitychange"], |handle, _| handle.with(App::wake)),
+        on(&document, &["visibilitychange"], |handle, _| handle.with(App::looked_at)),
         // Back online, or back out of the page cache, whose pages have lost their connections.
         on(&window, &["online", "pageshow"], |handle, _| {
             handle.with(|app| {

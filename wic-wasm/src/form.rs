@@ -6,7 +6,7 @@ use wic::{Access, Config, DigestAccess, InstanceId, TokenAccess, TokenScenario};
 
 use crate::browser::{BrowserEntropy, storage};
 use crate::http::Login;
-use crate::page::{all, element, input, set_hidden};
+use crate::page::{all, element, input, set_attribute, set_hidden};
 use crate::settings::Settings;
 use crate::view::Notice;
 
@@ -49,10 +49,9 @@ pub(crate) fn show(flow: Scenario) {
     for element in all("[data-flow]") {
         let hidden = element.get_attribute("data-flow").as_deref() != Some(flow.name());
         let _ = element.toggle_attribute_with_force("hidden", hidden);
-        if element.tag_name() == "FIELDSET" {
-            let _ = element.toggle_attribute_with_force("disabled", hidden);
-        }
     }
+    // Enter in a field then presses the button of the form that the field is in.
+    set_attribute("register", "form", &["form-", flow.name()].concat());
     set_hidden("demo-users", flow == Scenario::WildcardRange);
 }
 

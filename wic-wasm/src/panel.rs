@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ims::{Impi, Scenario};
 use sip::Instant;
+use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 use wic::{Binding, State};
 
 use crate::page::{create, element, set_attribute, set_disabled, set_hidden, set_text};
@@ -16,6 +17,15 @@ pub(crate) fn show_idle() {
     set_text("state-name", "Not registered");
     set_text("state-detail", IDLE);
     set_buttons(&State::Idle);
+}
+
+/// On a small screen the panel is below the form.
+pub(crate) fn bring_into_view() {
+    if let Some(panel) = element("state-panel") {
+        let options = ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Nearest);
+        panel.scroll_into_view_with_scroll_into_view_options(&options);
+    }
 }
 
 /// The state, its times left out: [`show_times`] follows.
@@ -100,7 +110,7 @@ pub(crate) fn hide_failure() {
 }
 
 /// The causes of a WebSocket that does not open which this page can't tell apart.
-fn explain(page: &str, probe: Probe) -> Option<web_sys::Element> {
+fn explain(page: &str, probe: Probe) -> Option<Element> {
     if probe == Probe::Answers {
         return None;
     }
@@ -112,7 +122,8 @@ fn explain(page: &str, probe: Probe) -> Option<web_sys::Element> {
         let _ = link.set_attribute(name, value);
     }
     let _ = certificate.append_child(&link);
-    let _ = certificate.append_child(&*create("span", "", ", accept it there, come back and register again.")?);
+    let _ =
+        certificate.append_child(&*create("span", "", ", accept it there and come back; this page then tries again.")?);
     let _ = list.append_child(&certificate);
     let _ = list.append_child(&*create("li", "", "Or the eP-CSCF is not running, or this machine can’t reach it.")?);
     if probe == Probe::Running {

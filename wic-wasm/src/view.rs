@@ -45,7 +45,7 @@ pub(crate) fn title(scenario: Scenario) -> &'static str {
 
 /// Time left as `59:58` or `1:00:00`; a second that has begun counts whole, so that 0:00 is the end.
 pub(crate) fn countdown(left: Duration) -> String {
-    let secs = left.as_millis().div_ceil(1000);
+    let secs = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     let (hours, minutes, seconds) = (secs / 3600, secs / 60 % 60, secs % 60);
     if hours > 0 {
         join([&hours.to_string(), ":", &two_digits(minutes), ":", &two_digits(seconds)])
@@ -55,7 +55,7 @@ pub(crate) fn countdown(left: Duration) -> String {
 }
 
 /// Two digits of a clock.
-pub(crate) fn two_digits(number: u128) -> String {
+pub(crate) fn two_digits(number: u64) -> String {
     let digits = number.to_string();
     if digits.len() < 2 { join(["0", &digits]) } else { digits }
 }
