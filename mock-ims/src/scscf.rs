@@ -1,8 +1,8 @@
 //! The S-CSCF: registrar and authenticator (TS 24.229 §5.4.1), sans-IO.
 //!
-//! A REGISTER goes through [`Register::parse`], the registrar's rules, the authentication that it
+//! A REGISTER goes through `Register::parse`, the registrar's rules, the authentication that it
 //! claims (`claim`), and one or two questions to the HSS before it is answered. What waits for the
-//! HSS is held in [`Waiting`], each with a deadline, so that a silent HSS means a 504 and never a
+//! HSS is held in `Waiting`, each with a deadline, so that a silent HSS means a 504 and never a
 //! hang. What happened is told by [`Scscf::poll_event`].
 
 mod answer;
