@@ -167,6 +167,14 @@ impl Header {
         Self { name, value: syntax::one_line(value.into()), spelling: None }
     }
 
+    /// A header whose name goes on the wire as `name` is spelt; `None` when that is no token.
+    #[cfg(feature = "rsip")]
+    pub(crate) fn spelt(name: &str, value: &str) -> Option<Self> {
+        let known = HeaderName::parse(name)?;
+        let spelling = (name != known.as_str()).then(|| name.into());
+        Some(Self { spelling, ..Self::new(known, value.to_owned()) })
+    }
+
     /// The name as it goes on the wire.
     pub fn spelling(&self) -> &str {
         self.spelling.as_deref().unwrap_or(self.name.as_str())

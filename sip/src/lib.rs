@@ -16,6 +16,8 @@ pub mod node;
 mod params;
 mod reader;
 mod resolver;
+#[cfg(feature = "rsip")]
+pub mod rsip;
 mod status;
 mod stream;
 pub mod syntax;
