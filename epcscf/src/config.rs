@@ -100,7 +100,8 @@ impl Default for Core {
         Self {
             icscf_uri: "sip:icscf.ims.example;lr".into(),
             icscf: SocketAddr::from((Ipv4Addr::LOCALHOST, 5070)),
-            transport: CoreTransport::Tcp,
+            // The I-CSCF tells a trusted node by its socket, and over TCP ours would be any port.
+            transport: CoreTransport::Udp,
         }
     }
 }
@@ -110,9 +111,9 @@ impl Default for Core {
 #[serde(rename_all = "lowercase")]
 pub enum CoreTransport {
     /// UDP.
+    #[default]
     Udp,
     /// TCP.
-    #[default]
     Tcp,
 }
 

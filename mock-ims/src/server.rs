@@ -142,7 +142,7 @@ fn ask_hss(
     tap: Tap,
     hss_tap: Tap,
     (id, request): CxAsk,
-) -> impl Future<Output = CxReply> + Send + 'static {
+) -> impl Future<Output = CxReply> + Send + use<> {
     let subject = request.subject();
     let (summary, text) = (request.to_string(), format!("{request:#?}"));
     tap.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);

@@ -37,10 +37,11 @@ impl Desk {
 
     /// Has `f` run on the HSS, after what was handed over before; what it gives is waited for
     /// later. `None` when the HSS is gone or has too much to do.
-    pub(super) fn run<R: Send + 'static>(
-        &self,
-        f: impl FnOnce(&mut Hss) -> R + Send + 'static,
-    ) -> impl Future<Output = Option<R>> + Send + 'static {
+    pub(super) fn run<R, F>(&self, f: F) -> impl Future<Output = Option<R>> + Send + use<R, F>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Hss) -> R + Send + 'static,
+    {
         let (tx, rx) = oneshot::channel();
         let submitted = self.submit(Box::new(move |hss| {
             let _ = tx.send(f(hss));

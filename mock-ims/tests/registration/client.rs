@@ -14,6 +14,8 @@ pub(crate) struct Client {
     pub(crate) cseq: u32,
     pub(crate) contact: String,
     pub(crate) path: String,
+    /// The eP-CSCF's address on Mw.
+    pub(crate) edge: String,
     pub(crate) branch: u32,
 }
 
@@ -30,6 +32,7 @@ impl Client {
                  +sip.instance=\"<urn:uuid:0c67d3a4-1f0b-4e1e-9b7e-{name}>\""
             ),
             path: format!("<sip:flow-{name}@epcscf1.ims.example;lr;ob>"),
+            edge: "127.0.0.1:5060".into(),
             branch: 0,
         }
     }
@@ -59,10 +62,10 @@ impl Client {
     pub(crate) fn register_with(&mut self, lines: &str) -> Request {
         self.cseq += 1;
         self.branch += 1;
-        let Self { impu, call_id, cseq, path, branch, .. } = self;
+        let Self { impu, call_id, cseq, path, edge, branch, .. } = self;
         let text = format!(
             "REGISTER sip:ims.example SIP/2.0\r\n\
-             Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKe{call_id}{branch}\r\n\
+             Via: SIP/2.0/UDP {edge};branch=z9hG4bKe{call_id}{branch}\r\n\
              Via: SIP/2.0/WSS k3f9q2.invalid;branch=z9hG4bKw{branch}\r\n\
              Max-Forwards: 69\r\n\
              Route: <sip:icscf.ims.example;lr>\r\n\

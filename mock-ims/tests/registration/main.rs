@@ -7,5 +7,6 @@ mod failures;
 mod ladder;
 mod network;
 mod registrar;
+mod sockets;
 mod tna;
 mod world;
