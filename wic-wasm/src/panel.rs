@@ -109,26 +109,20 @@ pub(crate) fn hide_failure() {
     }
 }
 
-/// The causes of a WebSocket that does not open which this page can't tell apart.
+/// What a person can do, and the causes which this page can't tell apart.
 fn explain(page: &str, probe: Probe) -> Option<Element> {
-    if probe == Probe::Answers {
-        return None;
-    }
     let list = create("ul", "", "")?;
-    let certificate = create("li", "", "This browser may not accept its certificate yet: ")?;
-    let link = create("a", "", "open the eP-CSCF’s page")?;
+    let link = create("a", "", "Open the eP-CSCF’s page")?;
     for (name, value) in [("id", "failure-link"), ("data-testid", "failure-link"), ("href", page), ("target", "_blank")]
     {
         let _ = link.set_attribute(name, value);
     }
-    let _ = certificate.append_child(&link);
-    let _ =
-        certificate.append_child(&*create("span", "", ", accept it there and come back; this page then tries again.")?);
-    let _ = list.append_child(&certificate);
-    let _ = list.append_child(&*create("li", "", "Or the eP-CSCF is not running, or this machine can’t reach it.")?);
-    if probe == Probe::Running {
-        let refused = "Or it refused the Origin of this page, because it knows no WWSF there.";
-        let _ = list.append_child(&*create("li", "", refused)?);
+    let accept = create("li", "", "")?;
+    let _ = accept.append_child(&link);
+    let _ = accept.append_child(&*create("span", "", probe.errand())?);
+    let _ = list.append_child(&accept);
+    for cause in probe.other_causes() {
+        let _ = list.append_child(&*create("li", "", cause)?);
     }
     Some(list)
 }

@@ -149,7 +149,29 @@ impl Probe {
                 "The eP-CSCF answers and this browser accepts its certificate, so it most likely refused the \
                  Origin of this page with 403: it knows no WWSF there (RFC 6455 §10.2, TS 33.203 X.3.2.3)."
             }
-            Self::Silent => "A browser does not tell a page why. The eP-CSCF’s page does not answer either, so:",
+            Self::Silent => "A browser does not tell a page why. The eP-CSCF’s page does not answer either.",
+        }
+    }
+
+    /// What to open the eP-CSCF's page for; follows the link to it.
+    pub(crate) fn errand(self) -> &'static str {
+        match self {
+            Self::Answers => " to see what it is and how it is asked.",
+            Self::Running | Self::Silent => {
+                ": this browser may not accept its certificate yet. Accept it there and come back; this page then \
+                 tries again."
+            }
+        }
+    }
+
+    /// What else it can be.
+    pub(crate) fn other_causes(self) -> &'static [&'static str] {
+        const DOWN: &str = "Or the eP-CSCF is not running, or this machine can’t reach it.";
+        const REFUSED: &str = "Or it refused the Origin of this page, because it knows no WWSF there.";
+        match self {
+            Self::Running => &[DOWN, REFUSED],
+            Self::Answers => &[],
+            Self::Silent => &[DOWN],
         }
     }
 }
