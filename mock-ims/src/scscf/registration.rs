@@ -253,10 +253,10 @@ impl Scscf {
         refreshed.into_iter().for_each(|subject| self.tell(Event::Refreshed(subject)));
         self.forget_unless_registered(&register.impi);
 
-        // One who proved who he is and registered nothing would otherwise stay "authentication
-        // pending" at the HSS.
-        let proved = info.is_some() && !registered;
-        if changes.gone.iter().any(|gone| gone.last) || proved {
+        // The HSS took one for registered, or for being challenged, who has nothing bound here: he
+        // asked and registered nothing, or this S-CSCF lost its memory since.
+        let unbound = !registered && (info.is_some() || register.change.only_removes());
+        if unbound || changes.gone.iter().any(|gone| gone.last) {
             self.tell_hss(now, key, AssignmentType::UserDeregistration, register, response);
         } else {
             self.front.respond(now, key, response);

@@ -123,6 +123,18 @@ fn a_restarted_scscf_takes_its_users_back() {
     assert!(world.is_registered("alice"));
 }
 
+/// One who leaves a restarted S-CSCF is gone at the HSS too.
+#[test]
+fn leaving_a_restarted_scscf_tells_the_hss() {
+    let mut world = World::new();
+    let mut alice = Client::of("alice");
+    world.send(&alice.register_by_tna(600, ""));
+    world.scscf = World::new().scscf;
+    assert_eq!(world.send(&alice.register_by_tna(0, "")).status, StatusCode::OK);
+    assert_eq!(world.cx().last().unwrap(), "SAR USER_DEREGISTRATION");
+    assert_eq!(world.send(&alice.register_by_tna(0, "")).status, StatusCode::FORBIDDEN, "the HSS knows");
+}
+
 /// Nothing but REGISTER is served yet, and the answer says so.
 #[test]
 fn other_methods_are_refused_with_a_reason() {
