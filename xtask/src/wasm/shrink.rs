@@ -30,7 +30,8 @@ pub(super) fn shrink(wasm: &Path, glue: &Path) -> Result<()> {
     say::step("Shrinking the module and its glue", || {
         in_place(wasm, |from, to| {
             let mut command = Command::new(bin.join("wasm-opt"));
-            command.arg("-Oz").args(FEATURES);
+            // Functions that stay apart resemble each other: more octets, but 3 % fewer as brotli.
+            command.args(["-Oz", "--converge", "--one-caller-inline-max-function-size=20"]).args(FEATURES);
             command.arg(from).arg("-o").arg(to);
             command
         })?;
