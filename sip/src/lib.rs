@@ -14,6 +14,7 @@ mod message;
 mod method;
 pub mod node;
 mod params;
+pub mod proxy;
 mod reader;
 mod resolver;
 #[cfg(feature = "rsip")]
