@@ -1,1 +1,17 @@
 //! The one binary: configuration, wiring, command line.
+//!
+//! [`Testbed::start`] brings up all nodes in one process, each on real sockets; tests use it
+//! directly, people by `testbed up`.
+
+pub mod config;
+pub mod doctor;
+mod listen;
+pub mod ops;
+mod pki;
+pub mod state;
+pub mod up;
+pub mod wic_shell;
+
+pub use config::Config;
+pub use pki::Pki;
+pub use up::Testbed;

@@ -1,0 +1,62 @@
+//! Takes pictures of every page: wide and narrow, light and dark.
+//!
+//! `cargo run -p e2e --example screenshots -- FOLDER` writes `page-state-width-scheme.png` files;
+//! `docs/demo.png` of the README is one of them.
+
+use anyhow::{Context, Result};
+use e2e::{Bed, Tab};
+use std::path::{Path, PathBuf};
+
+const WIDTHS: [(i64, i64); 2] = [(1440, 900), (390, 844)];
+const SCHEMES: [&str; 2] = ["light", "dark"];
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let folder = PathBuf::from(std::env::args().nth(1).context("usage: screenshots FOLDER")?);
+    std::fs::create_dir_all(&folder)?;
+    let bed = Bed::with_browser(|_| {}).await?;
+
+    let tab = bed.open(&format!("{}/?flow=digest", bed.ready.wwsf)).await?;
+    tab.until_state("idle").await?;
+    shoot(&tab, &folder, "operator-idle").await?;
+    tab.fill("#impi", "alice-wic@ims.example").await?;
+    tab.fill("#impu", "sip:alice@ims.example").await?;
+    tab.fill("#password", "wrong").await?;
+    tab.click("#register").await?;
+    tab.until_state("failed").await?;
+    shoot(&tab, &folder, "operator-failed").await?;
+
+    let tab = bed.open(&format!("{}/?flow=web-auth", bed.ready.wwsf)).await?;
+    tab.until_state("idle").await?;
+    tab.fill("#username", "alice").await?;
+    tab.fill("#web-password", "alice-web").await?;
+    tab.click("#register").await?;
+    tab.until_state("registered").await?;
+    shoot(&tab, &folder, "operator-registered").await?;
+
+    let tab = bed.open(&bed.ready.partner_wwsf).await?;
+    tab.until_state("idle").await?;
+    tab.click("#register").await?;
+    tab.until_state("registered").await?;
+    shoot(&tab, &folder, "partner-registered").await?;
+
+    let tab = bed.open(&bed.ready.rogue_wwsf).await?;
+    tab.until_state("idle").await?;
+    shoot(&tab, &folder, "rogue-idle").await?;
+
+    let tab = bed.open(&bed.ready.epcscf.replace("wss://", "https://")).await?;
+    shoot(&tab, &folder, "epcscf").await?;
+    let tab = bed.open(&format!("{}/nowhere", bed.ready.wwsf)).await?;
+    shoot(&tab, &folder, "not-found").await?;
+    Ok(())
+}
+
+async fn shoot(tab: &Tab, folder: &Path, name: &str) -> Result<()> {
+    for (width, height) in WIDTHS {
+        for scheme in SCHEMES {
+            tab.look(width, height, scheme).await?;
+            tab.screenshot(&folder.join(format!("{name}-{width}-{scheme}.png"))).await?;
+        }
+    }
+    tab.look(1440, 900, "light").await
+}

@@ -1,0 +1,307 @@
+//! Brings the nodes up, wires them to each other and to the trace, and takes them down.
+
+use crate::config::{Config, Ports};
+use crate::listen;
+use crate::ops;
+use crate::pki::Pki;
+use crate::state::{Ready, StateDir};
+use anyhow::{Context, Result};
+use sip_net::Mw;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use tokio::task::JoinHandle;
+use trace::{Direction, Hub, Leg, Tap};
+use wwsf::{HttpDirection, HttpEvent};
+
+/// Which nodes run in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nodes {
+    /// The three WWSFs.
+    pub wwsf: bool,
+    /// The eP-CSCF.
+    pub epcscf: bool,
+    /// I-CSCF, S-CSCF and HSS.
+    pub ims: bool,
+}
+
+impl Nodes {
+    /// All of them.
+    pub const ALL: Self = Self { wwsf: true, epcscf: true, ims: true };
+}
+
+/// Running nodes. They stop when this is dropped, or in order by [`Testbed::shutdown`].
+pub struct Testbed {
+    config: Config,
+    state: StateDir,
+    pki: Pki,
+    hub: Hub,
+    ready: Ready,
+    wwsfs: Vec<wwsf::Running>,
+    epcscf: Option<epcscf::Running>,
+    ims: Option<mock_ims::Running>,
+    ops: Vec<JoinHandle<()>>,
+}
+
+impl Testbed {
+    /// Starts all nodes, their state kept in the folder `state`.
+    pub async fn start(config: Config, state: &Path) -> Result<Self> {
+        Self::start_nodes(config, state, Nodes::ALL).await
+    }
+
+    /// Starts some of the nodes; the others are expected where the configuration says.
+    pub async fn start_nodes(config: Config, state: &Path, nodes: Nodes) -> Result<Self> {
+        let state = StateDir::open(state)?;
+        let pki = Pki::load_or_make(&state)?;
+        let hub = Hub::new(config.trace_capacity);
+        let sockets = Sockets::bind(&config, &hub, nodes).await?;
+        let config = config.with_ports(sockets.ports)?;
+        for range in &config.partner_wwsf_domains() {
+            hub.range_domain(range);
+        }
+        let ready = ready(&config, &pki);
+        let ops = ops::serve(sockets.metrics, hub.clone())?;
+        let mut testbed = Self { config, state, pki, hub, ready, wwsfs: Vec::new(), epcscf: None, ims: None, ops };
+        if let Some(core) = sockets.core {
+            testbed.start_ims(core).await?;
+        }
+        if let Some((wss, mw)) = sockets.edge {
+            testbed.start_epcscf(wss, mw).await?;
+        }
+        for (which, listeners) in sockets.wwsfs {
+            testbed.start_wwsf(which, listeners).await?;
+        }
+        testbed.state.set_running(&testbed.ready)?;
+        Ok(testbed)
+    }
+
+    /// The addresses in use.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// What all nodes saw and sent.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The certificates.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
+    /// The configuration in force, with the ports in use.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The core, if it runs here.
+    pub fn ims(&self) -> Option<&mock_ims::Running> {
+        self.ims.as_ref()
+    }
+
+    /// Stops the eP-CSCF: all its connections break, and nothing listens on its ports.
+    pub async fn stop_epcscf(&mut self) {
+        if let Some(running) = self.epcscf.take() {
+            running.shutdown().await;
+        }
+    }
+
+    /// Starts the eP-CSCF again on the same ports, with the configuration that `change` changes.
+    pub async fn restart_epcscf(&mut self, change: impl FnOnce(&mut epcscf::Config)) -> Result<()> {
+        self.stop_epcscf().await;
+        change(&mut self.config.epcscf);
+        let wss = listen::tcp(&self.config.hosts, self.config.ports.epcscf, "ports.epcscf")?;
+        let mw = bind_mw(self.config.ports.epcscf_mw, "ports.epcscf_mw", self.hub.tap("epcscf")).await?;
+        self.start_epcscf(wss, mw).await
+    }
+
+    /// Stops all nodes, the ones that people reach first.
+    pub async fn shutdown(mut self) {
+        for running in std::mem::take(&mut self.wwsfs) {
+            running.shutdown().await;
+        }
+        self.stop_epcscf().await;
+        if let Some(running) = self.ims.take() {
+            running.shutdown().await;
+        }
+    }
+
+    async fn start_ims(&mut self, core: CoreSockets) -> Result<()> {
+        let taps = mock_ims::Taps { icscf: self.hub.tap("icscf"), scscf: self.hub.tap("scscf"), hss: self.hub.tap("hss") };
+        let config = mock_ims::Config { demo: self.config.demo, ..self.config.ims.clone() };
+        let state = self.state.path("ims");
+        let running = mock_ims::Server::start(config, core.icscf, core.scscf, &state, taps).await.context("the core")?;
+        self.ims = Some(running);
+        Ok(())
+    }
+
+    async fn start_epcscf(&mut self, wss: Vec<TcpListener>, mw: Mw) -> Result<()> {
+        let tls = self.pki.server_config(&["http/1.1"])?;
+        let ca = self.pki.ca_pem.clone();
+        let tap = self.hub.tap("epcscf");
+        let config = self.config.epcscf.clone();
+        let running = epcscf::Server::start(config, tls, wss, mw, &ca, tap).await.context("the eP-CSCF")?;
+        self.epcscf = Some(running);
+        Ok(())
+    }
+
+    async fn start_wwsf(&mut self, which: Wwsf, listeners: Vec<TcpListener>) -> Result<()> {
+        let mut config = which.config(&self.config).clone();
+        config.demo &= self.config.demo;
+        // The WWSFs serve the same assets: the first start compresses them once for all.
+        config.asset_cache.get_or_insert_with(|| self.state.path("asset-cache"));
+        let tls = self.pki.server_config(&["h2", "http/1.1"])?;
+        let tap = self.hub.tap(which.node());
+        for listener in &listeners {
+            tap.own_address(listener.local_addr()?);
+        }
+        let state = self.state.path(which.node());
+        let observer = move |event: &HttpEvent| observe(&tap, event);
+        let running = wwsf::Server::start(config, tls, listeners, state, observer);
+        self.wwsfs.push(running.await.with_context(|| format!("the {}", trace::ladder::label(which.node())))?);
+        Ok(())
+    }
+}
+
+impl Drop for Testbed {
+    fn drop(&mut self) {
+        self.ops.iter().for_each(JoinHandle::abort);
+        self.state.clear_running();
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Wwsf {
+    Operator,
+    Partner,
+    Rogue,
+}
+
+impl Wwsf {
+    fn node(self) -> &'static str {
+        match self {
+            Self::Operator => "wwsf",
+            Self::Partner => "partner-wwsf",
+            Self::Rogue => "rogue-wwsf",
+        }
+    }
+
+    fn config(self, config: &Config) -> &wwsf::Config {
+        match self {
+            Self::Operator => &config.wwsf,
+            Self::Partner => &config.partner_wwsf,
+            Self::Rogue => &config.rogue_wwsf,
+        }
+    }
+}
+
+struct CoreSockets {
+    icscf: Mw,
+    scscf: Mw,
+}
+
+/// All listeners, bound before anything starts: a taken port fails the start and leaves nothing
+/// half up, and every node can be told the ports of the others.
+struct Sockets {
+    ports: Ports,
+    wwsfs: Vec<(Wwsf, Vec<TcpListener>)>,
+    edge: Option<(Vec<TcpListener>, Mw)>,
+    core: Option<CoreSockets>,
+    metrics: Vec<TcpListener>,
+}
+
+impl Sockets {
+    async fn bind(config: &Config, hub: &Hub, nodes: Nodes) -> Result<Self> {
+        let (hosts, mut ports) = (&config.hosts, config.ports);
+        let mut wwsfs = Vec::new();
+        if nodes.wwsf {
+            for (which, port, option) in [
+                (Wwsf::Operator, &mut ports.wwsf, "ports.wwsf"),
+                (Wwsf::Partner, &mut ports.partner_wwsf, "ports.partner_wwsf"),
+                (Wwsf::Rogue, &mut ports.rogue_wwsf, "ports.rogue_wwsf"),
+            ] {
+                let listeners = listen::tcp(hosts, *port, option)?;
+                *port = port_of(&listeners)?;
+                wwsfs.push((which, listeners));
+            }
+        }
+        let mut edge = None;
+        if nodes.epcscf {
+            let wss = listen::tcp(hosts, ports.epcscf, "ports.epcscf")?;
+            let mw = bind_mw(ports.epcscf_mw, "ports.epcscf_mw", hub.tap("epcscf")).await?;
+            (ports.epcscf, ports.epcscf_mw) = (port_of(&wss)?, mw.addr().port());
+            edge = Some((wss, mw));
+        }
+        let mut core = None;
+        if nodes.ims {
+            let icscf = bind_mw(ports.icscf, "ports.icscf", hub.tap("icscf")).await?;
+            let scscf = bind_mw(ports.scscf, "ports.scscf", hub.tap("scscf")).await?;
+            (ports.icscf, ports.scscf) = (icscf.addr().port(), scscf.addr().port());
+            core = Some(CoreSockets { icscf, scscf });
+        }
+        // One node alone leaves the port to the first that takes it.
+        let metrics = match listen::tcp(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], ports.metrics, "ports.metrics") {
+            Ok(listeners) => listeners,
+            Err(error) if nodes != Nodes::ALL => {
+                tracing::warn!(%error, "no operations port");
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
+        if let Ok(port) = port_of(&metrics) {
+            ports.metrics = port;
+        }
+        Ok(Self { ports, wwsfs, edge, core, metrics })
+    }
+}
+
+async fn bind_mw(port: u16, option: &str, tap: Tap) -> Result<Mw> {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Mw::bind(addr, tap).await.map_err(|e| listen::explain(e.addr, &e.source, option))
+}
+
+fn port_of(listeners: &[TcpListener]) -> Result<u16> {
+    Ok(listeners.first().context("no address to listen on: `hosts` is empty")?.local_addr()?.port())
+}
+
+fn ready(config: &Config, pki: &Pki) -> Ready {
+    let Ports { epcscf, epcscf_mw, icscf, scscf, metrics, .. } = config.ports;
+    let mw = |port: u16| format!("127.0.0.1:{port}");
+    Ready {
+        ready: true,
+        wwsf: config.wwsf.origin.to_string(),
+        partner_wwsf: config.partner_wwsf.origin.to_string(),
+        rogue_wwsf: config.rogue_wwsf.origin.to_string(),
+        epcscf: format!("wss://localhost:{epcscf}"),
+        epcscf_mw: mw(epcscf_mw),
+        icscf: mw(icscf),
+        scscf: mw(scscf),
+        metrics: format!("http://127.0.0.1:{metrics}"),
+        ca: pki.ca_path.clone(),
+    }
+}
+
+fn observe(tap: &Tap, event: &HttpEvent) {
+    let (direction, summary) = match (event.direction, event.status) {
+        (HttpDirection::Request, _) => (Direction::In, format!("{} {}", event.method, event.path)),
+        (HttpDirection::Response, status) => (Direction::Out, format!("{} {}", status.unwrap_or_default(), event.path)),
+    };
+    // Assets are many and say nothing about a flow.
+    if event.path.starts_with("/assets/") {
+        return;
+    }
+    let impu = event.identities.as_ref().and_then(|i| i.impus.first()).map(ToString::to_string);
+    let text = match &event.identities {
+        Some(i) => format!("{summary}\r\n\r\nimpi: {}\r\nimpu: {}\r\n", i.impi, impu.as_deref().unwrap_or_default()),
+        None => summary.clone(),
+    };
+    tap.http(direction, Leg::Https, Some(event.local), Some(event.peer), &summary, impu.as_deref(), None, &text);
+}
+
+impl Config {
+    /// The domains of the ranges that WWSFs give identities out of.
+    fn partner_wwsf_domains(&self) -> Vec<String> {
+        let ranges = self.epcscf.wwsf.iter().flat_map(|wwsf| &wwsf.ranges);
+        ranges.filter_map(|range| range.as_str().rsplit_once('@')).map(|(_, domain)| domain.to_ascii_lowercase()).collect()
+    }
+}

@@ -1,0 +1,60 @@
+//! A whole network in one process and without a socket: WICs, eP-CSCF, I-CSCF, S-CSCF and HSS as
+//! state machines under a scheduler that draws loss, duplication and reordering on Mw, delays
+//! everywhere, and mishaps of nodes from one seed. A run is its seed: what fails once fails again.
+
+mod agenda;
+mod people;
+mod scenario;
+mod tokens;
+mod world;
+
+use people::Person;
+use scenario::{Mishap, Plan};
+use std::time::Duration;
+use world::Faults;
+
+fn minutes(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}
+
+/// Everybody who may is registered in the end, everybody who may not is told so for good, and
+/// nobody ever sees another's identity.
+#[test]
+fn everyone_ends_registered_or_refused_on_a_bad_network() {
+    for seed in 0..12 {
+        let plan = Plan { people: Person::crowd(24), faults: Faults::bad(), mishaps: vec![], stay: minutes(90) };
+        scenario::run(seed, plan);
+    }
+}
+
+/// The same on a network that loses nothing: no one needs a second try.
+#[test]
+fn a_good_network_registers_everyone_at_the_first_try() {
+    let plan = Plan { people: Person::crowd(24), faults: Faults::none(), mishaps: vec![], stay: minutes(5) };
+    let report = scenario::run(99, plan);
+    assert_eq!(report.retries, 0);
+}
+
+/// Connections break, nodes die and come back, the HSS is silent for a while.
+#[test]
+fn everyone_recovers_from_mishaps() {
+    for seed in 100..108 {
+        let mishaps = vec![
+            (minutes(3), Mishap::HssSilent(Duration::from_secs(20))),
+            (minutes(10), Mishap::ConnectionsBreak),
+            (minutes(25), Mishap::ScscfRestarts),
+            (minutes(40), Mishap::EpcscfRestarts),
+            (minutes(60), Mishap::IcscfRestarts),
+        ];
+        let plan = Plan { people: Person::crowd(18), faults: Faults::bad(), mishaps, stay: minutes(240) };
+        scenario::run(seed, plan);
+    }
+}
+
+/// A run is its seed.
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let plan = || Plan { people: Person::crowd(8), faults: Faults::bad(), mishaps: vec![], stay: minutes(20) };
+    assert_eq!(scenario::run(7, plan()).trace, scenario::run(7, plan()).trace);
+    assert_ne!(scenario::run(7, plan()).trace, scenario::run(8, plan()).trace);
+}

@@ -1,0 +1,147 @@
+//! The course of a run: people come, stay through what happens, and leave; and what must be true
+//! while they do.
+
+use crate::people::Person;
+use crate::world::{Faults, Happening, World};
+use ims::{Impu, Scenario};
+use mock_ims::hss::{AdminAnswer, AdminRequest};
+use sip::node::Node;
+use std::time::Duration;
+use wic::State;
+
+/// A run.
+pub(crate) struct Plan {
+    pub(crate) people: Vec<Person>,
+    pub(crate) faults: Faults,
+    /// What befalls the network, and when.
+    pub(crate) mishaps: Vec<(Duration, Mishap)>,
+    /// How long after the start all leave.
+    pub(crate) stay: Duration,
+}
+
+/// Something that befalls the network.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mishap {
+    HssSilent(Duration),
+    ConnectionsBreak,
+    EpcscfRestarts,
+    IcscfRestarts,
+    ScscfRestarts,
+}
+
+/// What came of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// How often anybody had to wait and try again.
+    pub(crate) retries: usize,
+    /// A hash of every message that was delivered, with its time.
+    pub(crate) trace: u64,
+}
+
+/// How long it may take until all is well again: RFC 5626 §4.5 waits up to half an hour.
+const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+
+pub(crate) fn run(seed: u64, plan: Plan) -> Report {
+    let Plan { people, faults, mishaps, stay } = plan;
+    let mut world = World::new(seed, people, faults);
+    let start = world.now.mono;
+    for wic in 0..world.wics.len() {
+        let at = world.after(Duration::from_millis(0));
+        let delay = Duration::from_millis(world.roll(10_000));
+        world.agenda.put(at + delay, Happening::Start { wic });
+    }
+    for (when, mishap) in mishaps {
+        world.run_until(start + when, |_| false);
+        befall(&mut world, mishap);
+    }
+    world.run_until(start + stay, |_| false);
+    let deadline = world.after(PATIENCE);
+    world.run_until(deadline, is_settled);
+    check_settled(seed, &world);
+
+    for wic in 0..world.wics.len() {
+        let delay = Duration::from_millis(world.roll(10_000));
+        let at = world.after(delay);
+        world.agenda.put(at, Happening::Leave { wic });
+    }
+    let retries = world.wics.iter().map(|wic| wic.retries).sum();
+    // What nobody could be told of ends with its lifetime, at most an hour.
+    let end = world.after(Duration::from_secs(3 * 3600));
+    world.run_until(end, |_| false);
+    check_empty(seed, &mut world);
+    Report { retries, trace: world.trace }
+}
+
+fn befall(world: &mut World, mishap: Mishap) {
+    match mishap {
+        Mishap::HssSilent(how_long) => world.hss_silent_until = world.after(how_long),
+        Mishap::ConnectionsBreak => world.break_connections(),
+        Mishap::EpcscfRestarts => world.restart_edge(),
+        Mishap::IcscfRestarts => world.restart_icscf(),
+        Mishap::ScscfRestarts => world.restart_scscf(),
+    }
+}
+
+fn is_settled(world: &World) -> bool {
+    world.wics.iter().all(|wic| matches!(wic.agent.state(), State::Registered(_) | State::Failed(_)))
+}
+
+/// Each is registered who may be, under his own name, at his own browser, and nobody else.
+fn check_settled(seed: u64, world: &World) {
+    for wic in &world.wics {
+        let (person, state) = (&wic.person, wic.agent.state());
+        let own: Impu = person.impu.parse().unwrap();
+        match state {
+            State::Registered(binding) => {
+                assert!(person.welcome, "seed {seed}: {} is registered", person.impu);
+                assert_eq!((&binding.impu, &binding.impus), (&own, &vec![own.clone()]), "seed {seed}");
+            }
+            State::Failed(failure) => {
+                assert!(!person.welcome, "seed {seed}: {} failed: {failure}", person.impu);
+            }
+            other => panic!("seed {seed}: {} is {} in the end", person.impu, other.name()),
+        }
+    }
+    let at_edge = world.edge.registrations(world.now);
+    let welcome = world.wics.iter().filter(|wic| wic.person.welcome);
+    for wic in welcome {
+        let own: Impu = wic.person.impu.parse().unwrap();
+        let there = at_edge.iter().filter(|r| r.impus.contains(&own)).count();
+        assert!(there > 0, "seed {seed}: the eP-CSCF does not know {own}");
+        if wic.person.scenario == Scenario::WildcardRange {
+            assert!(world.scscf.registration(&own).is_none(), "seed {seed}: flow 3 stays at the eP-CSCF");
+            continue;
+        }
+        let set = world.scscf.registration(&own);
+        let bindings = set.map(|set| set.bindings.as_slice()).unwrap_or_default();
+        let at_home = bindings.iter().filter(|b| b.contact.instance().as_deref() == Some(&wic.instance));
+        assert_eq!(at_home.count(), 1, "seed {seed}: {own} at {} is bound once", wic.instance);
+        assert!(bindings.iter().all(|b| b.impi.as_str() == wic.person.impi && b.impu == own), "seed {seed}");
+    }
+    let strangers = world.wics.iter().filter(|wic| !wic.person.welcome && wic.person.scenario != Scenario::WildcardRange);
+    for wic in strangers {
+        let own: Impu = wic.person.impu.parse().unwrap();
+        assert!(world.scscf.registration(&own).is_none(), "seed {seed}: {own} is registered");
+    }
+}
+
+/// Nobody is there any more, and nothing of anybody.
+fn check_empty(seed: u64, world: &mut World) {
+    for wic in &world.wics {
+        let state = wic.agent.state();
+        assert!(matches!(state, State::Idle | State::Failed(_)), "seed {seed}: {} {state:?}", wic.person.impu);
+        assert_eq!(wic.agent.poll_timeout(), None, "seed {seed}: a timer of {}", wic.person.impu);
+    }
+    assert_eq!(world.edge.size(), (0, 0), "seed {seed}: connections and bindings of the eP-CSCF");
+    assert_eq!(world.edge.poll_timeout(), None, "seed {seed}: a timer of the eP-CSCF");
+    assert!(world.icscf.is_idle(), "seed {seed}: {:?}", world.icscf);
+    assert!(world.scscf.is_idle(), "seed {seed}: {:?}", world.scscf);
+    assert_eq!(world.scscf.poll_timeout(), None, "seed {seed}");
+    let Ok(AdminAnswer::Users(users)) = world.hss.admin(AdminRequest::ListUsers) else { panic!("no list") };
+    for user in users {
+        assert!(!user.registered && user.server.is_none(), "seed {seed}: the HSS has {user:?}");
+    }
+    for subscription in world.hss.subscriptions() {
+        assert!(subscription.sets.iter().all(|set| set.pending.is_empty()), "seed {seed}: {subscription:?}");
+    }
+}
