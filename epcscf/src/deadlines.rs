@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use sip::transaction::ClientKey;
 use sip::{FlowId, Instant};
 
 use crate::bindings::BindingId;
@@ -15,6 +16,8 @@ pub(crate) enum Timer {
     Binding(BindingId),
     /// The end of the token behind a binding.
     Token(BindingId),
+    /// The core's answer to a REGISTER.
+    Core(ClientKey),
     /// REGISTERs that wait for keys.
     KeysWait,
 }

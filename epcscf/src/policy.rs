@@ -228,13 +228,22 @@ pub struct RegistrationTable {
     pub max_expires: u32,
     /// What is granted when nothing is asked for (RFC 3261 §10.2.1.1).
     pub default_expires: u32,
+    /// Seconds that the core has to answer; then the WIC gets 504. Less than 64·T1, after which the
+    /// WIC would take no answer any more (RFC 4320 §4.2).
+    pub core_timeout: u64,
     /// Access type in the P-Access-Network-Info that this node inserts.
     pub access_network: String,
 }
 
 impl Default for RegistrationTable {
     fn default() -> Self {
-        Self { min_expires: 60, max_expires: 7200, default_expires: 3600, access_network: "IEEE-802.11".into() }
+        Self {
+            min_expires: 60,
+            max_expires: 7200,
+            default_expires: 3600,
+            core_timeout: 15,
+            access_network: "IEEE-802.11".into(),
+        }
     }
 }
 

@@ -101,10 +101,21 @@ impl Edge {
 
     pub(super) fn on_timer(&mut self, now: Now, timer: Timer) {
         match timer {
-            Timer::Idle(flow) => self.close(flow, close::POLICY, "no registration on this connection in time"),
+            Timer::Idle(flow) => self.on_idle(now, flow),
             Timer::Binding(id) => self.on_expired(now, id),
             Timer::Token(id) => self.on_token_expired(now, id),
+            Timer::Core(key) => self.on_core_silence(now, key),
             Timer::KeysWait => self.on_keys_wait(now),
+        }
+    }
+
+    /// A REGISTER under way gets its answer first.
+    fn on_idle(&mut self, now: Now, flow: FlowId) {
+        let Some(connection) = self.connections.get(&flow) else { return };
+        if connection.in_flight.is_empty() && connection.waiting == 0 {
+            self.close(flow, close::POLICY, "no registration on this connection in time");
+        } else {
+            self.arm_idle(now, flow);
         }
     }
 

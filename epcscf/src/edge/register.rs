@@ -498,6 +498,8 @@ impl Edge {
         attempt.icid = self.insert_network_headers(&mut request, &path, integrity, token)?;
         let impi = attempt.impi.clone();
         let client = self.transactions.request(now.mono, request, self.core);
+        let answer_by = now.mono + Duration::from_secs(self.config.policy.registration.core_timeout);
+        self.deadlines.set(Timer::Core(client), answer_by);
         self.pending.insert(client, Pending::Wic { flow, server: key, attempt: Box::new(attempt) });
         if let Some(connection) = self.connections.get_mut(&flow) {
             connection.in_flight.push((client, impi));
@@ -523,6 +525,8 @@ impl Edge {
         let route = Route::new(self.core_route.clone());
         let via = self.own_via();
         let headers = &mut request.headers;
+        // Written anew, at the end.
+        headers.remove(&HeaderName::ContentLength);
         headers.add_front(&via);
         headers.push(HeaderName::Route, route.to_string());
         headers.push(HeaderName::Path, path.to_owned());

@@ -47,6 +47,7 @@ impl Edge {
     }
 
     fn landed(&mut self, flow: FlowId, key: ClientKey) {
+        self.deadlines.cancel(Timer::Core(key));
         if let Some(connection) = self.connections.get_mut(&flow) {
             connection.in_flight.retain(|(client, _)| *client != key);
         }
@@ -60,7 +61,7 @@ impl Edge {
         let rechallenged = is_rechallenge(&response);
         let mut answer = towards_wic(response);
         remove_wildcards(&mut answer);
-        if status.is_success() && attempt.register.outbound && answer.headers.lists(&HeaderName::Require, "outbound") {
+        if granted > 0 && attempt.register.outbound && answer.headers.lists(&HeaderName::Require, "outbound") {
             answer.headers.replace(&FlowTimer(self.config.policy.connection.flow_timer));
         }
         self.transactions.respond(now.mono, server, answer);
@@ -208,6 +209,7 @@ fn remove_wildcards(answer: &mut Response) {
 /// Our Via off, and what is not for a WIC.
 fn towards_wic(mut response: Response) -> Response {
     response.headers.pop_first(&HeaderName::Via);
+    response.headers.remove(&HeaderName::ContentLength);
     trust_boundary::strip_from_core(&mut response);
     response
 }
@@ -217,6 +219,9 @@ fn towards_wic(mut response: Response) -> Response {
 fn granted(response: &Response, attempt: &Attempt) -> u32 {
     let Asks::Bind { contact, expires } = &attempt.register.asks else { return 0 };
     if *expires == Some(0) {
+        return 0;
+    }
+    if !response.status.is_success() {
         return 0;
     }
     let Ok(Contacts::List(list)) = response.headers.contacts() else { return 0 };

@@ -1,0 +1,92 @@
+//! Each flow at the edge, message by message, as a snapshot.
+
+use sip::{HeaderName, StatusCode};
+
+use crate::world::{F2, OPERATOR, PARTNER, ROGUE, Register, World, claims, guest, ok, sign, with};
+
+fn ladder(world: &World) -> String {
+    world.ladder.join("\n\n")
+}
+
+/// What differs from run to run, or is a secret.
+fn redacted() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    for (pattern, replacement) in [
+        ("branch=[^;\n]+", "branch=[branch]"),
+        ("eyJ[A-Za-z0-9._-]+", "[token]"),
+        ("<sip:[A-Za-z0-9_-]{30}@", "<sip:[flow]@"),
+        ("icid-value=\"[a-z2-7]{8}-", "icid-value=\"[icid]-"),
+        (";tag=[a-z2-7]{10}", ";tag=[tag]"),
+    ] {
+        settings.add_filter(pattern, replacement);
+    }
+    settings
+}
+
+fn snapshot(name: &str, world: &World) {
+    redacted().bind(|| insta::assert_snapshot!(name, ladder(world)));
+}
+
+#[test]
+fn flow_1_with_sip_digest() {
+    let mut world = World::new();
+    let flow = world.connect(OPERATOR);
+    let alice = || Register::new("sip:alice@ims.example");
+    world.wic(flow, alice().text());
+    let challenge = world.at_core().respond(StatusCode::UNAUTHORIZED).with_raw(
+        HeaderName::WwwAuthenticate,
+        "Digest realm=\"ims.example\", nonce=\"4d0f\", algorithm=SHA-256, qop=\"auth\"",
+    );
+    world.core_answers(challenge);
+    let credentials = "Authorization: Digest username=\"alice-wic@ims.example\", realm=\"ims.example\", \
+        nonce=\"4d0f\", uri=\"sip:ims.example\", response=\"00ff\", algorithm=SHA-256, cnonce=\"0a4f\", qop=auth, nc=";
+    world.register_at_core(flow, &alice().line(&format!("{credentials}00000001")).cseq(2));
+    world.register_at_core(flow, &alice().line(&format!("{credentials}00000002")).cseq(3));
+    world.register_at_core(flow, &alice().line(&format!("{credentials}00000003")).expires(0).cseq(4));
+    snapshot("flow-1", &world);
+}
+
+#[test]
+fn flow_2_with_a_token() {
+    let mut world = World::new();
+    let flow = world.connect(OPERATOR);
+    world.register_alice(flow);
+    world.sleep(3500);
+    let deregistration = world.at_core();
+    world.core_answers(ok(&deregistration));
+    snapshot("flow-2", &world);
+}
+
+#[test]
+fn flow_3_out_of_a_range() {
+    let mut world = World::new();
+    let flow = world.connect(PARTNER);
+    world.wic(flow, guest(42).text());
+    let mut leave = guest(42).cseq(2).line("Expires: 0");
+    leave.contact = "*".into();
+    world.wic(flow, leave.text());
+    snapshot("flow-3", &world);
+}
+
+#[test]
+fn flow_2_with_a_tampered_token() {
+    let mut world = World::new();
+    let flow = world.connect(OPERATOR);
+    let (payload, signature) = F2.rsplit_once('.').unwrap();
+    let payload = payload.split_once('.').unwrap().0;
+    let bob = sign(&with(claims(), "impu", vec!["sip:bob@ims.example"]));
+    let bobs_payload = bob.split('.').nth(1).unwrap();
+    let tampered = format!("{payload}.{bobs_payload}.{signature}");
+    world.wic(flow, Register::new("sip:alice@ims.example").bearer(&tampered).text());
+    snapshot("flow-2-tampered", &world);
+}
+
+/// The rogue WWSF's page does not even get as far as SIP.
+#[test]
+fn an_unknown_origin_has_no_record() {
+    let world = World::new();
+    let origin = epcscf::Origin::parse(ROGUE).unwrap();
+    assert!(world.edge.records().by_origin(&origin).is_none());
+}

@@ -1,0 +1,16 @@
+//! The eP-CSCF as a state machine: each module one behaviour, without sockets and with a clock that
+//! stands still until it is told to move.
+
+mod digest;
+mod flows;
+mod framing;
+mod keys;
+mod ladders;
+mod lifecycle;
+mod pool;
+mod range;
+mod requests;
+mod tokens;
+mod trust;
+mod upgrade;
+mod world;
