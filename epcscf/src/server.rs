@@ -147,8 +147,11 @@ impl Running {
         let handle = Handle::new();
         let within = Duration::from_secs(self.shared.policy.upgrade_timeout);
         let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(within);
-        let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone()).http1_only();
-        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(within).max_headers(64);
+        let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
+        // `Server::http1_only` would serve without upgrades; the builder's own does not.
+        let builder = server.http_builder();
+        *builder = builder.clone().http1_only();
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(within).max_headers(64);
         let state = Listener { shared: self.shared.clone(), local };
         let service =
             Router::new().fallback(serve).with_state(state).into_make_service_with_connect_info::<SocketAddr>();

@@ -40,6 +40,8 @@ pub struct Testbed {
     epcscf: Option<epcscf::Running>,
     ims: Option<mock_ims::Running>,
     ops: Vec<JoinHandle<()>>,
+    /// Whether the state folder says where these nodes are.
+    announced: bool,
 }
 
 impl Testbed {
@@ -60,7 +62,7 @@ impl Testbed {
         }
         let ready = ready(&config, &pki);
         let ops = ops::serve(sockets.metrics, hub.clone())?;
-        let mut testbed = Self { config, state, pki, hub, ready, wwsfs: Vec::new(), epcscf: None, ims: None, ops };
+        let mut testbed = Self { config, state, pki, hub, ready, wwsfs: Vec::new(), epcscf: None, ims: None, ops, announced: false };
         if let Some(core) = sockets.core {
             testbed.start_ims(core).await?;
         }
@@ -71,6 +73,7 @@ impl Testbed {
             testbed.start_wwsf(which, listeners).await?;
         }
         testbed.state.set_running(&testbed.ready)?;
+        testbed.announced = true;
         Ok(testbed)
     }
 
@@ -166,7 +169,9 @@ impl Testbed {
 impl Drop for Testbed {
     fn drop(&mut self) {
         self.ops.iter().for_each(JoinHandle::abort);
-        self.state.clear_running();
+        if self.announced {
+            self.state.clear_running();
+        }
     }
 }
 
