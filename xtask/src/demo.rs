@@ -56,11 +56,12 @@ fn announcement(line: &str) -> Option<String> {
     }
     let field = |name| ready.get(name).and_then(Value::as_str);
 
-    let wwsf = say::paint(say::BOLD, field("wwsf")?);
-    let mut text = format!("The testbed is up. Open\n\n    {wwsf}   flows 1 and 2\n");
-    if let Some(partner) = field("partner_wwsf") {
-        let partner = say::paint(say::BOLD, partner);
-        text += &format!("    {partner}   flow 3, at a partner's\n");
+    let mut text = String::from("The testbed is up. Open\n\n");
+    text += &place(field("wwsf")?, "flows 1 and 2");
+    for (name, what) in [("partner_wwsf", "flow 3, at a partner's"), ("rogue_wwsf", "a rogue that nobody authorised")] {
+        if let Some(url) = field(name) {
+            text += &place(url, what);
+        }
     }
     if let Some(ca) = field("ca") {
         text += &format!(
@@ -71,6 +72,10 @@ fn announcement(line: &str) -> Option<String> {
     }
     text += "\nCtrl-C ends it.\n";
     Some(text)
+}
+
+fn place(url: &str, what: &str) -> String {
+    format!("    {}   {what}\n", say::paint(say::BOLD, url))
 }
 
 #[cfg(test)]
