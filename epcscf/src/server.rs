@@ -18,6 +18,7 @@ use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Method, StatusCode};
@@ -146,7 +147,7 @@ impl Running {
         let local = listener.local_addr()?;
         let handle = Handle::new();
         let within = Duration::from_secs(self.shared.policy.upgrade_timeout);
-        let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(within);
+        let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(within).acceptor(NoDelayAcceptor::new());
         let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
         // `Server::http1_only` would serve without upgrades; the builder's own does not.
         let builder = server.http_builder();
@@ -272,9 +273,9 @@ fn refused(listener: &Listener, remote: SocketAddr, refusal: &Refusal) -> Respon
 }
 
 fn traced(listener: &Listener, remote: SocketAddr, status: StatusCode, text: &str) {
-    let summary = format!("WebSocket upgrade: {status}");
-    let (local, remote) = (Some(listener.local), Some(remote));
-    listener.shared.tap.http(Direction::In, Leg::Upgrade, local, remote, &summary, None, None, text);
+    let (tap, local, remote) = (&listener.shared.tap, Some(listener.local), Some(remote));
+    tap.http(Direction::In, Leg::Upgrade, local, remote, "WebSocket upgrade", None, None, "");
+    tap.http(Direction::Out, Leg::Upgrade, local, remote, &status.to_string(), None, None, text);
 }
 
 /// RFC 6455 needs HTTP/1.1.

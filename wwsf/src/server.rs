@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::Semaphore;
@@ -81,7 +82,7 @@ impl Server {
             listener.set_nonblocking(true)?;
             let local = listener.local_addr()?;
             let handle = Handle::new();
-            let acceptor = Bounded::new(RustlsAcceptor::new(tls.clone()), Arc::clone(&permits));
+            let acceptor = Bounded::new(RustlsAcceptor::new(tls.clone()).acceptor(NoDelayAcceptor::new()), Arc::clone(&permits));
             let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
             bound_time(server.http_builder());
             let service = router(&app, local).into_make_service_with_connect_info::<SocketAddr>();
