@@ -27,7 +27,6 @@ impl Chromium {
     /// (base64 of SHA-256), and has a fake camera and microphone.
     pub async fn launch(spki: &str) -> Result<Self> {
         let profile = tempfile::tempdir()?;
-        let spki = format!("--ignore-certificate-errors-spki-list={spki}");
         let config = BrowserConfig::builder()
             .chrome_executable(executable()?)
             .user_data_dir(profile.path())
@@ -38,18 +37,11 @@ impl Chromium {
             .request_timeout(PATIENCE)
             .window_size(1440, 900)
             .viewport(None)
-            .args([
-                spki.as_str(),
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                "--autoplay-policy=no-user-gesture-required",
-            ])
+            .arg(("ignore-certificate-errors-spki-list", spki))
+            .args(["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"])
+            .args(["disable-component-update", "disable-sync"])
+            .args(["use-fake-ui-for-media-stream", "use-fake-device-for-media-stream"])
+            .arg(("autoplay-policy", "no-user-gesture-required"))
             .build()
             .map_err(anyhow::Error::msg)?;
         let (browser, mut handler) = Browser::launch(config).await.context("starting Chromium")?;
@@ -147,7 +139,8 @@ impl Tab {
 
     /// Waits for the element `selector` to be there and enabled.
     pub async fn present(&self, selector: &str) -> Result<()> {
-        self.until(&format!("document.querySelector({selector:?}) && !document.querySelector({selector:?}).disabled")).await
+        self.until(&format!("document.querySelector({selector:?}) && !document.querySelector({selector:?}).disabled"))
+            .await
     }
 
     /// Clicks the element once it is there.
@@ -180,7 +173,8 @@ impl Tab {
     /// Waits until the page shows a failure, and gives its cause and SIP status.
     pub async fn failure(&self) -> Result<(String, String)> {
         self.until("!document.querySelector('#failure').hidden").await?;
-        self.evaluate("(f => [f.dataset.cause ?? '', f.dataset.status ?? ''])(document.querySelector('#failure'))").await
+        self.evaluate("(f => [f.dataset.cause ?? '', f.dataset.status ?? ''])(document.querySelector('#failure'))")
+            .await
     }
 
     /// The registered identities, the default one first.
@@ -190,7 +184,9 @@ impl Tab {
 
     /// How many messages that begin with `start` this WIC sent or received.
     pub async fn messages(&self, start: &str) -> Result<usize> {
-        let count = format!("[...document.querySelectorAll('#messages pre')].filter(p => p.textContent.startsWith({start:?})).length");
+        let count = format!(
+            "[...document.querySelectorAll('#messages pre')].filter(p => p.textContent.startsWith({start:?})).length"
+        );
         self.evaluate(&count).await
     }
 

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use e2e::Bed;
+use ims::Password;
+use mock_ims::hss::{AdminRequest, Subscriber};
 use mock_ims::policy::DigestAlgorithm;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -14,7 +16,10 @@ async fn jssip(bed: &Bed, mut options: Value) -> Result<Vec<Value>> {
     options["url"] = json!(bed.ready.epcscf);
     options["origin"] = json!(bed.ready.wwsf);
     let js = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
-    anyhow::ensure!(js.join("node_modules/jssip").is_dir(), "JsSIP is not installed: npm ci in e2e/js (cargo xtask setup does it)");
+    anyhow::ensure!(
+        js.join("node_modules/jssip").is_dir(),
+        "JsSIP is not installed: npm ci in e2e/js (cargo xtask setup does it)"
+    );
     let mut child = Command::new("node")
         .arg("jssip-register.js")
         .current_dir(js)
@@ -36,12 +41,23 @@ async fn jssip(bed: &Bed, mut options: Value) -> Result<Vec<Value>> {
 async fn jssip_registers_by_digest() -> Result<()> {
     // JsSIP answers the first challenge and knows MD5 alone, so SHA-256 is not offered to it.
     let bed = Bed::start(|config| config.ims.policy.digest_algorithms = vec![DigestAlgorithm::Md5]).await?;
+    // Its first REGISTER has no credentials, so the IMPI must be the one that follows from the IMPU
+    // (TS 33.203 N.2.1.1).
+    let dave = Subscriber {
+        impi: "dave@ims.example".parse()?,
+        password: Some(Password::new("dave-secret")),
+        impus: vec!["sip:dave@ims.example".parse()?],
+        allowed_wafs: Vec::new(),
+        allowed_wwsfs: Vec::new(),
+    };
+    let core = bed.testbed.ims().context("the core runs here")?;
+    core.hss(|hss| hss.admin(AdminRequest::AddUser(dave))).await.context("the HSS runs")??;
     let events = jssip(
         &bed,
         json!({
-            "uri": "sip:alice@ims.example",
-            "authorization_user": "alice-wic@ims.example",
-            "password": "alice-secret",
+            "uri": "sip:dave@ims.example",
+            "authorization_user": "dave@ims.example",
+            "password": "dave-secret",
             "realm": "ims.example",
         }),
     )

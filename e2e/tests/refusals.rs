@@ -121,7 +121,8 @@ async fn token_of_alice(bed: &Bed) -> Result<Value> {
     let post = "(path, body) => fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })";
     let login = format!("({post})('/api/login', {{ username: 'alice', password: 'alice-web' }}).then(r => r.ok)");
     assert!(tab.evaluate::<bool>(&login).await?);
-    let token: String = tab.evaluate(&format!("({post})('/api/token', {{}}).then(r => r.json()).then(g => g.token)")).await?;
+    let token: String =
+        tab.evaluate(&format!("({post})('/api/token', {{}}).then(r => r.json()).then(g => g.token)")).await?;
     tab.close().await?;
     forge::claims(&token)
 }
