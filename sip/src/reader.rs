@@ -5,7 +5,6 @@ use crate::{
     Uri, syntax,
 };
 use bytes::Bytes;
-use memchr::memmem;
 use std::borrow::Cow;
 
 /// How the transport delimits messages.
@@ -39,7 +38,7 @@ impl Message {
             let _ = input.split_to(leading);
         }
         let mut fault = None;
-        let (head_len, body_at) = match memmem::find(&input, b"\r\n\r\n") {
+        let (head_len, body_at) = match syntax::find(&input, b"\r\n\r\n") {
             Some(at) => (at + 2, at + 4),
             None => {
                 note(&mut fault, ParseError::new("no empty line ends the headers (RFC 3261 §7)", input.len()));
@@ -170,7 +169,7 @@ fn read_headers(head: &Text, lines: &str, fault: &mut Option<ParseError>) -> Hea
 }
 
 fn line_end(lines: &str, from: usize) -> usize {
-    memmem::find(&lines.as_bytes()[from..], b"\r\n").map_or(lines.len(), |at| from + at)
+    syntax::find(&lines.as_bytes()[from..], b"\r\n").map_or(lines.len(), |at| from + at)
 }
 
 fn read_header(head: &Text, line: &str, folded: bool) -> Result<Header, Cow<'static, str>> {

@@ -3,7 +3,6 @@
 use crate::reader::content_length;
 use crate::{ParseError, syntax};
 use bytes::{Buf, Bytes, BytesMut};
-use memchr::memmem;
 
 /// Collects what a stream delivers and cuts it into messages and keep-alives.
 ///
@@ -53,7 +52,7 @@ impl StreamDecoder {
             }
         }
         let from = self.searched.saturating_sub(3);
-        let Some(at) = memmem::find(&self.buffer[from..], b"\r\n\r\n") else {
+        let Some(at) = syntax::find(&self.buffer[from..], b"\r\n\r\n") else {
             self.searched = self.buffer.len();
             return if self.buffer.len() > self.limit { Err(self.too_long()) } else { Ok(None) };
         };

@@ -3,6 +3,19 @@
 use crate::{HeaderError, Param, Params, Text};
 use std::borrow::Cow;
 
+/// Where `needle` begins first.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    memchr::memmem::find(haystack, needle)
+}
+
+/// Where `needle` begins first. A page reads a message now and then, and downloads this each time:
+/// memchr's searchers would be 3 % of it.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
 /// Whether `c` may stand in a token.
 pub const fn is_token_char(c: u8) -> bool {
     matches!(c, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
