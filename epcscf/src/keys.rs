@@ -124,6 +124,8 @@ struct Issuer {
     set: Option<KeySet>,
     fetched: Option<Instant>,
     asked: Option<Instant>,
+    /// When an unknown `kid` last made us ask.
+    refreshed: Option<Instant>,
     asking: bool,
 }
 
@@ -156,16 +158,21 @@ impl Keys {
         if fresh && entry.set.as_ref().is_some_and(|set| set.has(kid)) {
             return entry.set.as_ref().map_or(Lookup::Unknown, Lookup::Found);
         }
-        let just_asked = entry.asked.is_some_and(|at| now.since(at) < Duration::from_secs(table.refresh_interval));
-        match (just_asked, fresh) {
-            (true, true) => Lookup::Unknown,
-            (true, false) => Lookup::Unavailable,
-            (false, _) => {
-                entry.asking = true;
-                entry.asked = Some(now);
-                Lookup::Ask
+        let interval = Duration::from_secs(table.refresh_interval);
+        let within = |at: Option<Instant>| at.is_some_and(|at| now.since(at) < interval);
+        if fresh {
+            // Only refreshes count against the limit, not the first fetch: a WWSF may change its
+            // key soon after. A set that comes now is not asked for again.
+            if within(entry.refreshed) || age.is_some_and(|age| age.is_zero()) {
+                return Lookup::Unknown;
             }
+            entry.refreshed = Some(now);
+        } else if within(entry.asked) {
+            return Lookup::Unavailable;
         }
+        entry.asking = true;
+        entry.asked = Some(now);
+        Lookup::Ask
     }
 
     /// Takes the answer to an ask.
@@ -218,7 +225,11 @@ mod tests {
         assert!(matches!(keys.lookup(at(1), "i", "waf-2025-1", &table), Lookup::Wait));
         keys.answered(at(1), "i", Ok(set.clone()));
         assert!(matches!(keys.lookup(at(2), "i", "waf-2025-1", &table), Lookup::Found(_)));
+        // The key may have changed since the first fetch; a second refresh has to wait.
+        assert!(matches!(keys.lookup(at(2), "i", "other", &table), Lookup::Ask));
+        keys.answered(at(2), "i", Ok(set.clone()));
         assert!(matches!(keys.lookup(at(2), "i", "other", &table), Lookup::Unknown));
+        assert!(matches!(keys.lookup(at(6), "i", "other", &table), Lookup::Unknown));
         assert!(matches!(keys.lookup(at(7), "i", "other", &table), Lookup::Ask));
         keys.answered(at(7), "i", Err(KeysUnavailable("down".into())));
         assert!(matches!(keys.lookup(at(8), "i", "waf-2025-1", &table), Lookup::Found(_)));

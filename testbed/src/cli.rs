@@ -19,7 +19,7 @@ use testbed::state::StateDir;
 /// `testbed register`. Every command finds a running testbed through the state folder.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
@@ -84,7 +84,7 @@ enum Command {
 
 impl Cli {
     /// Runs the command.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
         let common = self.common;
         match self.command {
             Command::Up(command) => command.run(&common).await,

@@ -85,7 +85,11 @@ fn clock() -> Finding {
     const BUILT_AFTER: u64 = 1_760_000_000;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     if now < BUILT_AFTER {
-        return finding(Verdict::Bad, "clock", "is years behind: certificates and tokens will be refused; set the time");
+        return finding(
+            Verdict::Bad,
+            "clock",
+            "is years behind: certificates and tokens will be refused; set the time",
+        );
     }
     finding(Verdict::Good, "clock", "plausible; all nodes and the browser read the same one")
 }
@@ -93,7 +97,9 @@ fn clock() -> Finding {
 fn loopback_v6() -> Finding {
     match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
         Ok(_) => finding(Verdict::Good, "IPv6 loopback", "::1 is there; browsers try it first for localhost"),
-        Err(e) => finding(Verdict::Note, "IPv6 loopback", format!("::1 can't be used ({e}); 127.0.0.1 alone will serve")),
+        Err(e) => {
+            finding(Verdict::Note, "IPv6 loopback", format!("::1 can't be used ({e}); 127.0.0.1 alone will serve"))
+        }
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) fn tcp(hosts: &[IpAddr], port: u16, option: &str) -> Result<Vec<TcpLi
             Err(failed) => last = Some(failed),
         }
     }
-    let (addr, error) = last.unwrap_or_else(|| (SocketAddr::from(([127, 0, 0, 1], port)), io::Error::other("no address given")));
+    let (addr, error) =
+        last.unwrap_or_else(|| (SocketAddr::from(([127, 0, 0, 1], port)), io::Error::other("no address given")));
     Err(explain(addr, &error, option))
 }
 

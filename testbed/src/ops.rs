@@ -84,11 +84,8 @@ pub async fn fetch_trace(metrics: &str, since: u64) -> Result<Vec<Record>> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .timeout(Duration::from_secs(5))
-        .build()?;
+    let client =
+        reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(Duration::from_secs(5)).build()?;
     let url = format!("{metrics}/trace?since={since}");
     let response = client.get(&url).send().await.with_context(|| format!("asking {url}"))?;
     Ok(response.error_for_status()?.json().await?)

@@ -62,7 +62,8 @@ impl Testbed {
         }
         let ready = ready(&config, &pki);
         let ops = ops::serve(sockets.metrics, hub.clone())?;
-        let mut testbed = Self { config, state, pki, hub, ready, wwsfs: Vec::new(), epcscf: None, ims: None, ops, announced: false };
+        let mut testbed =
+            Self { config, state, pki, hub, ready, wwsfs: Vec::new(), epcscf: None, ims: None, ops, announced: false };
         if let Some(core) = sockets.core {
             testbed.start_ims(core).await?;
         }
@@ -130,10 +131,12 @@ impl Testbed {
     }
 
     async fn start_ims(&mut self, core: CoreSockets) -> Result<()> {
-        let taps = mock_ims::Taps { icscf: self.hub.tap("icscf"), scscf: self.hub.tap("scscf"), hss: self.hub.tap("hss") };
+        let taps =
+            mock_ims::Taps { icscf: self.hub.tap("icscf"), scscf: self.hub.tap("scscf"), hss: self.hub.tap("hss") };
         let config = mock_ims::Config { demo: self.config.demo, ..self.config.ims.clone() };
         let state = self.state.path("ims");
-        let running = mock_ims::Server::start(config, core.icscf, core.scscf, &state, taps).await.context("the core")?;
+        let running =
+            mock_ims::Server::start(config, core.icscf, core.scscf, &state, taps).await.context("the core")?;
         self.ims = Some(running);
         Ok(())
     }
@@ -307,6 +310,9 @@ impl Config {
     /// The domains of the ranges that WWSFs give identities out of.
     fn partner_wwsf_domains(&self) -> Vec<String> {
         let ranges = self.epcscf.wwsf.iter().flat_map(|wwsf| &wwsf.ranges);
-        ranges.filter_map(|range| range.as_str().rsplit_once('@')).map(|(_, domain)| domain.to_ascii_lowercase()).collect()
+        ranges
+            .filter_map(|range| range.as_str().rsplit_once('@'))
+            .map(|(_, domain)| domain.to_ascii_lowercase())
+            .collect()
     }
 }

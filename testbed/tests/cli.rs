@@ -71,7 +71,9 @@ async fn each_flow_registers_and_its_ladder_is_drawn() {
 async fn register_as_json_names_the_outcome() {
     let state = tempfile::tempdir().unwrap();
     let _up = up(state.path(), &[]).await;
-    let (code, out, _) = run(state.path(), &["register", "--flow", "web-auth", "--user", "bob", "--password", "bob-web", "--json"]).await;
+    let (code, out, _) =
+        run(state.path(), &["register", "--flow", "web-auth", "--user", "bob", "--password", "bob-web", "--json"])
+            .await;
     let outcome: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &outcome["registered"], &outcome["status"]), (Some(0), &Value::Bool(true), &Value::from(200)));
     assert_eq!(outcome["impus"][0], "sip:bob@ims.example");
@@ -81,7 +83,8 @@ async fn register_as_json_names_the_outcome() {
 async fn a_wrong_password_is_a_failure_with_its_cause() {
     let state = tempfile::tempdir().unwrap();
     let _up = up(state.path(), &[]).await;
-    let (code, out, err) = run(state.path(), &["register", "--flow", "digest", "--user", "alice", "--password", "x"]).await;
+    let (code, out, err) =
+        run(state.path(), &["register", "--flow", "digest", "--user", "alice", "--password", "x"]).await;
     assert_ne!(code, Some(0), "{out}");
     assert!(err.contains("password"), "{err}");
 }
@@ -147,9 +150,11 @@ async fn a_taken_port_is_named_with_the_option_that_changes_it() {
 async fn the_demo_users_do_not_exist_without_demo() {
     let state = tempfile::tempdir().unwrap();
     let _up = up(state.path(), &["--set", "demo=false"]).await;
-    let (code, ..) = run(state.path(), &["register", "--flow", "digest", "--user", "alice", "--password", "alice-secret"]).await;
+    let (code, ..) =
+        run(state.path(), &["register", "--flow", "digest", "--user", "alice", "--password", "alice-secret"]).await;
     assert_ne!(code, Some(0));
-    let (code, ..) = run(state.path(), &["register", "--flow", "web-auth", "--user", "alice", "--password", "alice-web"]).await;
+    let (code, ..) =
+        run(state.path(), &["register", "--flow", "web-auth", "--user", "alice", "--password", "alice-web"]).await;
     assert_ne!(code, Some(0));
 }
 
@@ -191,7 +196,8 @@ async fn the_log_at_its_finest_holds_no_secret() {
     child.kill().await.unwrap();
     let log = std::fs::read_to_string(log_path).unwrap();
     assert!(log.contains("eP-CSCF listens"), "the log is there");
-    let ha1 = sip::digest::Ha1::new(sip::digest::Algorithm::Md5, "alice-wic@ims.example", "ims.example", "alice-secret");
+    let ha1 =
+        sip::digest::Ha1::new(sip::digest::Algorithm::Md5, "alice-wic@ims.example", "ims.example", "alice-secret");
     for secret in ["alice-secret", "bob-web", "erin-secret", ha1.expose(), "eyJ"] {
         let at = log.find(secret).map(|at| &log[at.saturating_sub(200)..at + secret.len()]);
         assert_eq!(at, None, "the log holds {secret}");

@@ -115,7 +115,7 @@ fn line(out: &mut String, nodes: &[&str], arrow: &Arrow<'_>, pitch: usize, style
         paint(out, arrow, &format!(" ↺ {}", arrow.summary), style);
     } else {
         out.push('│');
-        paint(out, arrow, &shaft(arrow.summary, (right - left) * pitch - 1, from < to), style);
+        paint(out, arrow, &shaft(arrow, (right - left) * pitch - 1, from < to), style);
         out.push('│');
     }
     for _ in right + 1..nodes.len() {
@@ -124,23 +124,25 @@ fn line(out: &mut String, nodes: &[&str], arrow: &Arrow<'_>, pitch: usize, style
 }
 
 /// An arrow of exactly `length` characters with the label in its middle.
-fn shaft(label: &str, length: usize, rightwards: bool) -> String {
-    let label = fit(label, length.saturating_sub(4));
+fn shaft(arrow: &Arrow<'_>, length: usize, rightwards: bool) -> String {
+    let label = fit(arrow, length.saturating_sub(3));
     let dashes = length - 1 - label.chars().count();
     let (before, after) = ("─".repeat(dashes / 2), "─".repeat(dashes - dashes / 2));
     if rightwards { format!("{before}{label}{after}▶") } else { format!("◀{before}{label}{after}") }
 }
 
-/// The label, or as many of its first words as there is room for, or the beginning of its first.
-fn fit(label: &str, room: usize) -> String {
-    let count = |s: &str| s.chars().count();
-    if count(label) <= room {
-        return label.to_owned();
+/// The summary, or as many of its first words as there is room for. A path says more than a method,
+/// so HTTP is cut within words.
+fn fit(arrow: &Arrow<'_>, room: usize) -> String {
+    let (summary, count) = (arrow.summary, |s: &str| s.chars().count());
+    if count(summary) <= room {
+        return summary.to_owned();
     }
-    let words = label.match_indices(' ').map(|(at, _)| &label[..at]).take_while(|words| count(words) <= room).last();
+    let words =
+        summary.match_indices(' ').map(|(at, _)| &summary[..at]).take_while(|words| count(words) <= room).last();
     match words {
-        Some(words) => words.to_owned(),
-        None => label.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
+        Some(words) if arrow.leg != Leg::Https => words.to_owned(),
+        _ => summary.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 

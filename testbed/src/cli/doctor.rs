@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use testbed::doctor::{self, Verdict};
 
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(super) struct Doctor {
     /// Leaves out how to trust the CA
     #[arg(long)]
     brief: bool,
 }
 
 impl Doctor {
-    pub fn run(self, common: &Common) -> Result<ExitCode> {
+    pub(super) fn run(self, common: &Common) -> Result<ExitCode> {
         let state = common.state()?;
         let findings = doctor::examine(&state, &common.config()?);
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -14,7 +14,7 @@ use trace::Record;
 use trace::ladder::{self, Style};
 
 #[derive(Debug, Args)]
-pub struct Register {
+pub(super) struct Register {
     /// Which of the three registration flows
     #[arg(long, value_enum)]
     flow: Flow,
@@ -56,7 +56,7 @@ enum Flow {
 }
 
 impl Register {
-    pub async fn run(self, common: &Common) -> Result<ExitCode> {
+    pub(super) async fn run(self, common: &Common) -> Result<ExitCode> {
         let state = common.state()?;
         let running = state.running()?;
         let ready = match (&running, &self.url, &self.ca) {
@@ -80,15 +80,11 @@ impl Register {
     }
 
     fn options(&self, ready: Option<&Ready>, domain: &str) -> Result<Options> {
-        let password = || {
-            self.password.clone().context("--password is missing: this flow needs the subscriber's")
-        };
+        let password = || self.password.clone().context("--password is missing: this flow needs the subscriber's");
         let name = || self.user.clone().context("--user is missing: who registers, e.g. --user alice?");
         let (user, wwsf) = match self.flow {
             Flow::Digest => (User::digest(&name()?, domain, password()?)?, ready.map(|r| &r.wwsf)),
-            Flow::WebAuth => {
-                (User::Web { username: name()?, password: password()?.into() }, ready.map(|r| &r.wwsf))
-            }
+            Flow::WebAuth => (User::Web { username: name()?, password: password()?.into() }, ready.map(|r| &r.wwsf)),
             Flow::Wildcard => {
                 let login = match (&self.user, &self.password) {
                     (Some(user), Some(password)) => Some((user.clone(), password.clone().into())),
@@ -104,7 +100,11 @@ impl Register {
             Flow::Digest => self.epcscf.clone().or_else(|| ready.map(|r| r.epcscf.clone())),
             _ => self.epcscf.clone(),
         };
-        Ok(Options { epcscf, expires: Duration::from_secs(self.expires), ..Options::new(user, wwsf.clone(), ca.clone()) })
+        Ok(Options {
+            epcscf,
+            expires: Duration::from_secs(self.expires),
+            ..Options::new(user, wwsf.clone(), ca.clone())
+        })
     }
 
     async fn report(&self, outcome: &Outcome, ready: Option<&Ready>, since: u64) -> Result<()> {
@@ -115,7 +115,7 @@ impl Register {
         let records = merge(outcome, core_records(ready, since).await);
         let terminal = std::io::stdout().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-        let width = if terminal { terminal_width() } else { 120 };
+        let width = if terminal { terminal_width() } else { 132 };
         println!("{}", heading(outcome.scenario));
         print!("{}", ladder::draw(&records, Style { width, colour, times: true }));
         match &outcome.result {
@@ -152,9 +152,8 @@ fn merge(outcome: &Outcome, core: Vec<Record>) -> Vec<Record> {
         None => r.leg == trace::Leg::Cx && r.subject.as_ref().is_some_and(|s| subjects.contains(s)),
     };
     let steps: Vec<_> = core.iter().filter(|r| r.node == "epcscf" && r.leg == trace::Leg::Wss).collect();
-    let step_of = |own: &Record| {
-        steps.iter().find(|r| r.text == own.text && r.direction != own.direction).and_then(|r| r.step)
-    };
+    let step_of =
+        |own: &Record| steps.iter().find(|r| r.text == own.text && r.direction != own.direction).and_then(|r| r.step);
     let own = outcome.records.iter().map(|r| Record { step: r.step.or_else(|| step_of(r)), ..r.clone() });
     let mut all: Vec<Record> = own.chain(core.iter().filter(|r| ours(r)).cloned()).collect();
     all.sort_by_key(|r| r.time_us);

@@ -11,13 +11,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Args)]
-pub struct Up {
+pub(super) struct Up {
     #[command(flatten)]
     run: Run,
 }
 
 #[derive(Debug, Args)]
-pub struct Alone {
+pub(super) struct Alone {
     #[command(flatten)]
     run: Run,
 }
@@ -34,20 +34,20 @@ struct Run {
 
 /// A node that can run alone.
 #[derive(Clone, Copy, Debug)]
-pub enum Node {
+pub(super) enum Node {
     Wwsf,
     Epcscf,
     Ims,
 }
 
 impl Up {
-    pub async fn run(self, common: &Common) -> Result<ExitCode> {
+    pub(super) async fn run(self, common: &Common) -> Result<ExitCode> {
         self.run.run(common, Nodes::ALL).await
     }
 }
 
 impl Alone {
-    pub async fn run(self, common: &Common, node: Node) -> Result<ExitCode> {
+    pub(super) async fn run(self, common: &Common, node: Node) -> Result<ExitCode> {
         let none = Nodes { wwsf: false, epcscf: false, ims: false };
         let nodes = match node {
             Node::Wwsf => Nodes { wwsf: true, ..none },
@@ -61,6 +61,12 @@ impl Alone {
 impl Run {
     async fn run(self, common: &Common, nodes: Nodes) -> Result<ExitCode> {
         let filter = EnvFilter::try_new(&self.log).with_context(|| format!("--log {:?} is no filter", self.log))?;
+        // At their finest these print what passes over TLS, passwords and tokens included.
+        let filter = ["hyper", "h2", "rustls", "reqwest", "tungstenite", "tokio_tungstenite"]
+            .into_iter()
+            .try_fold(filter, |filter, name| {
+                Ok::<_, anyhow::Error>(filter.add_directive(format!("{name}=info").parse()?))
+            })?;
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
         let ports = if self.any_ports { Ports::any() } else { Ports::default() };
         let config = common.config_from(&Config { ports, ..Config::default() })?;

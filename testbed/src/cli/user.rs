@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use wwsf::directory::{FileDirectory, UserRecord};
 
 #[derive(Debug, Args)]
-pub struct User {
+pub(super) struct User {
     #[command(subcommand)]
     command: Command,
 }
@@ -44,7 +44,7 @@ enum Command {
 }
 
 impl User {
-    pub async fn run(self, common: &Common) -> Result<ExitCode> {
+    pub(super) async fn run(self, common: &Common) -> Result<ExitCode> {
         let config = common.config()?.ims;
         let domain = config.domains.first().context("ims.domains is empty")?.clone();
         let request = match &self.command {

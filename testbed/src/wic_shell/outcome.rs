@@ -39,6 +39,7 @@ impl Outcome {
         });
         let more = match &self.result {
             Ok(binding) => json!({
+                "status": 200,
                 "impu": binding.impu,
                 "impus": binding.impus,
                 "expires": binding.granted.as_secs(),
