@@ -1,10 +1,11 @@
 //! SIP Digest at the S-CSCF: challenges, nonces and verdicts (TS 33.203 Annex N).
 
+use super::register::{BindingKey, Register};
 use crate::cx::DigestAuthenticate;
 use crate::policy::Policy;
 use ims::{Impi, Impu};
 use sip::digest::{self, Algorithm, DigestError, Ha1, Presented};
-use sip::headers::{AuthenticationInfo, Challenge, DigestCredentials, WwwAuthenticate};
+use sip::headers::{AuthenticationInfo, CallId, Challenge, DigestCredentials, WwwAuthenticate};
 use sip::{Entropy, Instant, SipUri};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -16,25 +17,34 @@ const NONCE_CHARS: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Authenticator {
     users: HashMap<Impi, User>,
-    deadlines: BTreeSet<(Instant, Impi)>,
+    deadlines: BTreeSet<(Instant, ChallengeId, Impi)>,
+    next_id: u64,
 }
+
+/// The challenges of an S-CSCF, in the order in which they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ChallengeId(u64);
 
 /// What is held of one private identity.
 #[derive(Debug, Default)]
 struct User {
     /// Authentication data, newest first; two only after a change of password (N.2.5).
     vectors: Vec<DigestAuthenticate>,
-    /// The challenge that waits for its answer; there is one at most (N.2.2.3).
-    pending: Option<Pending>,
+    /// The challenges that wait for their answers, oldest first: one for each registration
+    /// (N.2.2.3), and so for each browser of the user.
+    pending: Vec<Pending>,
     /// Nonces that were answered once and serve for refreshes.
     nonces: Vec<Nonce>,
 }
 
 #[derive(Debug)]
 struct Pending {
+    id: ChallengeId,
     nonce: String,
     until: Instant,
     impu: Impu,
+    call_id: CallId,
+    contact: Option<BindingKey>,
 }
 
 #[derive(Debug)]
@@ -119,16 +129,20 @@ impl Authenticator {
     }
 
     /// The challenge of a 401, one header for each algorithm, the most preferred first
-    /// (RFC 8760 §2.3). It takes the place of one that still waits (N.2.2.3).
+    /// (RFC 8760 §2.3). It takes the place of one that still waits for the same user agent
+    /// (N.2.2.3), which its Call-ID or its contact tells.
     pub(crate) fn challenge(
         &mut self,
         now: Instant,
-        impi: &Impi,
-        impu: &Impu,
+        register: &Register,
         stale: bool,
         policy: &Policy,
         entropy: &mut dyn Entropy,
     ) -> Vec<WwwAuthenticate> {
+        let Register { impi, impu, call_id, .. } = register;
+        let contact = register.change.first_key();
+        let id = ChallengeId(self.next_id);
+        self.next_id += 1;
         let Some(user) = self.users.get_mut(impi) else { return Vec::new() };
         let Some(vector) = user.vectors.first() else { return Vec::new() };
         let nonce = entropy.token(NONCE_CHARS);
@@ -138,36 +152,62 @@ impl Authenticator {
             .map(|algorithm| digest::challenge(algorithm, &vector.realm, &nonce, stale))
             .map(|challenge| WwwAuthenticate(Challenge::Digest(challenge)))
             .collect();
-        let until = now + Duration::from_secs(policy.reg_await_auth.into());
-        if let Some(old) = user.pending.replace(Pending { nonce, until, impu: impu.clone() }) {
-            self.deadlines.remove(&(old.until, impi.clone()));
+        let mut replaced =
+            user.take_pending(|old| old.call_id == *call_id || (contact.is_some() && old.contact.as_ref() == contact));
+        if user.pending.len() >= policy.max_nonces.max(1) {
+            replaced.push(user.pending.remove(0));
         }
-        self.deadlines.insert((until, impi.clone()));
+        let until = now + Duration::from_secs(policy.reg_await_auth.into());
+        user.pending.push(Pending {
+            id,
+            nonce,
+            until,
+            impu: impu.clone(),
+            call_id: call_id.clone(),
+            contact: contact.cloned(),
+        });
+        self.disarm(impi, &replaced);
+        self.deadlines.insert((until, id, impi.clone()));
         headers
     }
 
-    /// The challenge of `impi` has served, by a right answer or a wrong one.
-    pub(crate) fn settle(&mut self, impi: &Impi) {
-        if let Some(pending) = self.users.get_mut(impi).and_then(|user| user.pending.take()) {
-            self.deadlines.remove(&(pending.until, impi.clone()));
-        }
+    /// The challenge with this nonce has served, by a right answer or a wrong one.
+    pub(crate) fn settle(&mut self, impi: &Impi, nonce: &str) {
+        let Some(user) = self.users.get_mut(impi) else { return };
+        let served = user.take_pending(|pending| pending.nonce == nonce);
+        self.disarm(impi, &served);
     }
 
-    /// One whose challenge nobody answered until `now` (reg-await-auth), and for which identity.
+    /// All challenges of a user are void.
+    pub(crate) fn settle_all(&mut self, impi: &Impi) {
+        let Some(user) = self.users.get_mut(impi) else { return };
+        let served = user.take_pending(|_| true);
+        self.disarm(impi, &served);
+    }
+
+    /// One whose challenge nobody answered until `now` (reg-await-auth), and for which identity;
+    /// not as long as another one for it waits.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<(Impi, Impu)> {
-        let (_, impi) = self.deadlines.first().filter(|(until, _)| *until <= now)?.clone();
-        self.deadlines.pop_first();
-        let pending = self.users.get_mut(&impi)?.pending.take()?;
-        Some((impi, pending.impu))
+        while let Some(first) = self.deadlines.first().filter(|(until, ..)| *until <= now).cloned() {
+            self.deadlines.remove(&first);
+            let (_, id, impi) = first;
+            let Some(user) = self.users.get_mut(&impi) else { continue };
+            for expired in user.take_pending(|pending| pending.id == id) {
+                if !user.pending.iter().any(|other| other.impu == expired.impu) {
+                    return Some((impi, expired.impu));
+                }
+            }
+        }
+        None
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(until, _)| *until)
+        self.deadlines.first().map(|(until, ..)| *until)
     }
 
     /// Forgets one who is not registered any more, unless a challenge waits.
     pub(crate) fn forget(&mut self, impi: &Impi) {
-        if self.users.get(impi).is_some_and(|user| user.pending.is_none()) {
+        if self.users.get(impi).is_some_and(|user| user.pending.is_empty()) {
             self.users.remove(impi);
         }
     }
@@ -175,6 +215,12 @@ impl Authenticator {
     /// How many private identities something is held of.
     pub(crate) fn len(&self) -> usize {
         self.users.len()
+    }
+
+    fn disarm(&mut self, impi: &Impi, served: &[Pending]) {
+        for pending in served {
+            self.deadlines.remove(&(pending.until, pending.id, impi.clone()));
+        }
     }
 }
 
@@ -192,7 +238,7 @@ impl User {
         let right = self.vectors.iter().position(|vector| {
             realm(&vector) && ha1(vector, algorithm).is_some_and(|ha1| presented.verify(ha1, "REGISTER"))
         });
-        let pending = self.pending.as_ref().is_some_and(|p| p.nonce == presented.nonce && p.until > now);
+        let pending = self.pending.iter().any(|p| p.nonce == presented.nonce && p.until > now);
         let last_nc = self.nonces.iter().find(|nonce| nonce.value == presented.nonce).map(|nonce| nonce.nc);
         let Some(right) = right else {
             let issued = pending || last_nc.is_some();
@@ -214,6 +260,12 @@ impl User {
             self.vectors.truncate(1);
         }
         Verdict::Accepted(info)
+    }
+
+    fn take_pending(&mut self, served: impl Fn(&Pending) -> bool) -> Vec<Pending> {
+        let (taken, kept) = std::mem::take(&mut self.pending).into_iter().partition(served);
+        self.pending = kept;
+        taken
     }
 
     /// Keeps the nonce for the next request, `nc` included.

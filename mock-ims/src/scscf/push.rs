@@ -21,8 +21,8 @@ impl Scscf {
             for gone in self.registrar.remove(impi, &rtr.public_identities, |_, _| true) {
                 self.tell_gone(&gone, Cause::Hss(rtr.reason));
             }
-            // A challenge that waits is void too; its answer starts anew.
-            self.authenticator.settle(impi);
+            // Challenges that wait are void too; their answers start anew.
+            self.authenticator.settle_all(impi);
             self.forget_unless_registered(impi);
         }
         ResultCode::Success

@@ -137,6 +137,14 @@ impl Change {
         Ok(Self::Update(updates))
     }
 
+    /// What tells its first Contact from other bindings.
+    pub(crate) fn first_key(&self) -> Option<&BindingKey> {
+        match self {
+            Self::Update(updates) => updates.first().map(|update| &update.key),
+            Self::Fetch | Self::RemoveAll => None,
+        }
+    }
+
     /// Whether nothing but removals is asked for.
     pub(crate) fn only_removes(&self) -> bool {
         match self {

@@ -157,7 +157,7 @@ impl Scscf {
     fn act_on(&mut self, now: Instant, key: ServerKey, register: Register, verdict: Verdict) {
         match verdict {
             Verdict::Accepted(info) => {
-                self.authenticator.settle(&register.impi);
+                self.settle(&register);
                 self.admit(now, key, register, Some(info));
             }
             Verdict::Challenge { stale } => self.challenge(now, key, &register, stale),
@@ -167,6 +167,13 @@ impl Scscf {
                 self.front.refuse(now, key, &register.request, &Refusal::bad_request(reason));
             }
             Verdict::Unknown => self.front.refuse(now, key, &register.request, &policy::hss_silent().into()),
+        }
+    }
+
+    /// The challenge that a REGISTER answered has served.
+    fn settle(&mut self, register: &Register) {
+        if let Claim::Digest(Some(credentials)) = &register.claim {
+            self.authenticator.settle(&register.impi, &credentials.nonce().unwrap_or_default());
         }
     }
 
@@ -182,8 +189,7 @@ impl Scscf {
 
     /// 401 with a fresh nonce; starts reg-await-auth (TS 24.229 §5.4.1.2.1).
     fn challenge(&mut self, now: Instant, key: ServerKey, register: &Register, stale: bool) {
-        let Register { impi, impu, .. } = register;
-        let challenges = self.authenticator.challenge(now, impi, impu, stale, &self.policy, &mut *self.front.entropy);
+        let challenges = self.authenticator.challenge(now, register, stale, &self.policy, &mut *self.front.entropy);
         if challenges.is_empty() {
             let refusal = Refusal::forbidden("no digest algorithm suits both this user and this S-CSCF");
             return self.front.refuse(now, key, &register.request, &refusal);
@@ -191,14 +197,14 @@ impl Scscf {
         let mut response = register.request.respond(StatusCode::UNAUTHORIZED);
         challenges.iter().for_each(|challenge| response.headers.add(challenge));
         self.front.respond(now, key, response);
-        self.tell(Event::Challenged { impi: impi.clone(), stale });
+        self.tell(Event::Challenged { impi: register.impi.clone(), stale });
     }
 
     /// 403; the HSS is told unless the user is registered, which a stranger's wrong guess must not
     /// change (TS 33.203 N.2.2.1).
     fn refuse_wrong(&mut self, now: Instant, key: ServerKey, register: &Register) {
         let Register { impi, impu, .. } = register;
-        self.authenticator.settle(impi);
+        self.settle(register);
         self.forget_unless_registered(impi);
         let refusal = Refusal::forbidden("the digest response is wrong (TS 33.203 N.2.2.1)");
         if self.registrar.is_registered(impi, impu) {

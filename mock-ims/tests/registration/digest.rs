@@ -359,6 +359,35 @@ fn integrity_protected_decides_the_scheme() {
     }
 }
 
+/// DIG-09 is about one user agent: another browser's challenge stands.
+#[test]
+fn two_browsers_of_one_user_are_challenged_side_by_side() {
+    let mut world = World::new();
+    let mut first = Client::of("alice");
+    let mut second = Client { call_id: "second".into(), ..Client::of("alice") };
+    second.contact = second.contact.replace("urn:uuid:0", "urn:uuid:1");
+    let challenges = [challenged(&mut world, &mut first), challenged(&mut world, &mut second)];
+    for (client, challenge) in [(&mut first, &challenges[0]), (&mut second, &challenges[1])] {
+        let register = client.register(600);
+        assert_eq!(world.send(&client.answer(register, challenge, 1)).status, StatusCode::OK);
+    }
+
+    let mut world = World::new();
+    let mut crowd: Vec<_> =
+        (0..20).map(|n| Client { call_id: format!("browser-{n}"), ..Client::of("alice") }).collect();
+    let oldest = crowd.iter_mut().enumerate().map(|(n, client)| {
+        client.contact = client.contact.replace("urn:uuid:0", &format!("urn:uuid:{n}-"));
+        challenged(&mut world, client)
+    });
+    let oldest = oldest.collect::<Vec<_>>().remove(0);
+    let register = crowd[0].register(600);
+    assert!(is_stale(&world.send(&crowd[0].answer(register, &oldest, 1))), "only so many wait");
+    world.log.clear();
+    world.advance(Duration::from_secs(300));
+    assert_eq!(world.cx(), ["SAR AUTHENTICATION_TIMEOUT"], "once, when the last one ran out");
+    assert!(world.is_idle_at_last());
+}
+
 /// Two browsers of one user, each with a nonce of its own.
 #[test]
 fn two_browsers_of_one_user_refresh_side_by_side() {
