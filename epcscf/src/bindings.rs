@@ -18,6 +18,8 @@ pub(crate) struct Binding {
     pub(crate) alive: bool,
     pub(crate) scenario: Scenario,
     pub(crate) registrar: Registrar,
+    /// The WWSF whose page registered it.
+    pub(crate) wwsf: String,
     pub(crate) impi: Impi,
     /// The identity in To.
     pub(crate) impu: Impu,
@@ -38,15 +40,12 @@ pub(crate) struct Binding {
 }
 
 /// Who keeps a registration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Registrar {
     /// The S-CSCF.
     Core,
     /// This node, for an identity out of a range (flow 3, `static-wildcard`).
-    Edge {
-        /// The WWSF whose range it is.
-        wwsf: String,
-    },
+    Edge,
 }
 
 /// The token that a binding rests on.
@@ -82,6 +81,8 @@ pub(crate) struct Bindings {
     by_key: HashMap<Key, BindingId>,
     by_impu: HashMap<Impu, Vec<BindingId>>,
     by_flow: HashMap<FlowId, Vec<BindingId>>,
+    /// How many identities of each WWSF's ranges are kept here.
+    in_ranges: HashMap<String, usize>,
     next: u64,
 }
 
@@ -116,6 +117,11 @@ impl Bindings {
         self.entries(self.by_flow.get(&flow))
     }
 
+    /// How many identities of a WWSF's ranges are kept here.
+    pub(crate) fn in_ranges_of(&self, wwsf: &str) -> usize {
+        self.in_ranges.get(wwsf).copied().unwrap_or(0)
+    }
+
     fn entries<'a>(&'a self, ids: Option<&'a Vec<BindingId>>) -> impl Iterator<Item = (BindingId, &'a Binding)> {
         ids.into_iter().flatten().filter_map(|id| self.by_id.get(id).map(|binding| (*id, binding)))
     }
@@ -125,6 +131,9 @@ impl Bindings {
     pub(crate) fn put(&mut self, binding: Binding) -> (BindingId, Option<Binding>) {
         let key = (binding.impi.clone(), binding.impu.clone(), ContactKey::of(&binding.contact));
         let old = self.by_key.get(&key).copied().and_then(|id| self.remove(id));
+        if binding.registrar == Registrar::Edge {
+            *self.in_ranges.entry(binding.wwsf.clone()).or_default() += 1;
+        }
         self.next += 1;
         let id = BindingId(self.next);
         self.by_impu.entry(binding.impu.clone()).or_default().push(id);
@@ -137,6 +146,11 @@ impl Bindings {
     pub(crate) fn remove(&mut self, id: BindingId) -> Option<Binding> {
         let binding = self.by_id.remove(&id)?;
         self.by_key.remove(&(binding.impi.clone(), binding.impu.clone(), ContactKey::of(&binding.contact)));
+        if binding.registrar == Registrar::Edge
+            && let Some(count) = self.in_ranges.get_mut(&binding.wwsf)
+        {
+            *count = count.saturating_sub(1);
+        }
         unlist(&mut self.by_impu, &binding.impu, id);
         unlist(&mut self.by_flow, &binding.flow, id);
         Some(binding)

@@ -69,6 +69,11 @@ pub(crate) fn take(request: &mut Request, carriage: Carriage) -> Result<Presente
     }
 }
 
+/// Whether a request has a body that its receiver must understand (RFC 3261 §20.11).
+pub(crate) fn has_required_body(request: &Request) -> bool {
+    !request.body.is_empty() && is_required(request.headers.value(&HeaderName::ContentDisposition))
+}
+
 fn is_digest(value: &str) -> bool {
     matches!(Authorization::parse(value), Ok(Authorization(Credentials::Digest(_))))
 }
@@ -154,19 +159,19 @@ impl Part {
         self.disposition.as_deref().and_then(|d| ContentDisposition::parse(d).ok())
     }
 
-    /// RFC 3261 §20.11: without `handling`, a body is required.
-    fn is_required(&self) -> bool {
-        let handling = self.disposition().and_then(|d| d.params.value("handling").map(str::to_owned));
-        !handling.is_some_and(|h| h.eq_ignore_ascii_case("optional"))
-    }
-
     fn token(&self, carriage: Carriage) -> Result<Option<Token>, CarriageError> {
         if !carriage.in_body() || !self.has_token_type() {
-            return if self.is_required() { Err(CarriageError::Unsupported) } else { Ok(None) };
+            return if is_required(self.disposition.as_deref()) { Err(CarriageError::Unsupported) } else { Ok(None) };
         }
         let text = std::str::from_utf8(&self.content).map_err(|_| TokenError::Malformed)?.trim();
         if text.is_empty() { Err(TokenError::Malformed.into()) } else { Ok(Some(Token::new(text))) }
     }
+}
+
+/// Without `handling`, a body is required.
+fn is_required(disposition: Option<&str>) -> bool {
+    let disposition = disposition.and_then(|d| ContentDisposition::parse(d).ok());
+    !disposition.is_some_and(|d| d.params.value("handling").is_some_and(|h| h.eq_ignore_ascii_case("optional")))
 }
 
 /// RFC 2046 §5.1.1. The preamble and the epilogue are dropped.

@@ -1,11 +1,16 @@
 //! The eP-CSCF as a state machine: SIP of WICs on one side, Mw on the other, no I/O.
 
+mod digest;
+mod forward;
+mod ingress;
 mod lifecycle;
 mod range;
 mod register;
 mod request;
 mod response;
 mod terminating;
+mod token;
+mod verify;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,10 +21,9 @@ use ims::policy::{CLOSE_POLICY, Close, STRIKES, TokenPolicy};
 use ims::{Impi, Impu, Scenario};
 use sip::headers::Via;
 use sip::node::{Node, Output};
-use sip::transaction::{ClientKey, Event as TransactionEvent, Incoming, ServerKey, Timers, Transactions};
+use sip::transaction::{ClientKey, ServerKey, Timers, Transactions};
 use sip::{
-    Entropy, FlowId, Framing, HeaderName, Host, Instant, Malformed, Message, Method, Now, Peer, Rejection, Request,
-    Response, StatusCode, Transport, Uri,
+    Entropy, FlowId, HeaderName, Host, Instant, Method, Now, Peer, Request, Response, StatusCode, Transport, Uri,
 };
 
 use crate::bindings::{Bindings, TokenStamp};
@@ -28,7 +32,7 @@ use crate::deadlines::{Deadlines, Timer};
 use crate::event::Event;
 use crate::flow_token::FlowTokens;
 use crate::keys::{Keys, KeysAnswer, KeysAsk};
-use crate::policy::{Policy, ViaMismatch};
+use crate::policy::Policy;
 use crate::refusal::{ChallengeText, Refusal};
 use crate::registration::Registration;
 use crate::upgrade::Accepted;
@@ -44,6 +48,8 @@ mod close {
     pub(super) const POLICY: u16 = super::CLOSE_POLICY;
 }
 
+/// Tokens that one connection holds at a time.
+const MAX_JTIS: usize = 4;
 /// Most revoked tokens that are remembered.
 const MAX_REVOKED: usize = 10_000;
 
@@ -82,6 +88,8 @@ struct Connection {
     /// Whose it is, from the first 200 on (TS 33.203 O.2.3, X.3.2.3 step 7).
     owner: Option<Owner>,
     verdicts: Verdicts,
+    /// The tokens that it holds, by issuer and `jti`.
+    jtis: Vec<(String, String)>,
     strikes: u8,
     digest_failures: u8,
     /// REGISTERs under way, with the IMPI that each is for.
@@ -102,7 +110,6 @@ struct Owner {
 struct JtiHolder {
     flow: FlowId,
     instance: Option<String>,
-    exp: u64,
 }
 
 /// A client transaction with the core.
@@ -191,6 +198,7 @@ impl Edge {
             record: accepted.record,
             owner: None,
             verdicts: Verdicts::default(),
+            jtis: Vec::new(),
             strikes: 0,
             digest_failures: 0,
             in_flight: Vec::new(),
@@ -226,107 +234,6 @@ impl Edge {
         }
     }
 
-    // Messages.
-
-    fn on_wic_message(&mut self, now: Now, flow: FlowId, from: Peer, octets: Bytes) {
-        let Some(connection) = self.connections.get(&flow) else { return };
-        if connection.closing {
-            return;
-        }
-        // RFC 5626 §3.5.1: a double CRLF is a ping, a single one a pong.
-        match &*octets {
-            b"\r\n\r\n" => return self.send(from, Bytes::from_static(b"\r\n")),
-            b"\r\n" => return,
-            _ => {}
-        }
-        let is_response = octets.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/2.0 "));
-        match Message::parse(octets, Framing::WebSocket) {
-            Ok(Message::Request(request)) => {
-                let refused = request.validate().and_then(|()| self.check_via(&request));
-                match refused {
-                    Ok(()) => self.on_transaction(now, Message::Request(request), from),
-                    Err(rejection) => self.reject(flow, &request, &rejection, from),
-                }
-            }
-            Ok(Message::Response(response)) => {
-                if response.validate().is_ok() {
-                    self.on_transaction(now, Message::Response(response), from);
-                }
-            }
-            Err(Malformed { error, request: Some(request) }) => {
-                self.reject(flow, &request, &Rejection::new(error.status, error.reason), from);
-            }
-            Err(_) if is_response => {}
-            // RFC 7118 §4.1: nothing but SIP on this connection.
-            Err(malformed) => self.close(flow, close::UNSUPPORTED_DATA, malformed.error.reason),
-        }
-    }
-
-    /// RFC 7118 §5.2: over a WebSocket, Via says WS or WSS.
-    fn check_via(&self, request: &Request) -> Result<(), Rejection> {
-        let transport = request.via().ok().and_then(|via| via.transport());
-        let matches = matches!(transport, Some(Transport::Ws | Transport::Wss));
-        if matches || self.config.policy.connection.via_mismatch == ViaMismatch::Accept {
-            return Ok(());
-        }
-        Err(Rejection::new(StatusCode::BAD_REQUEST, "Via names another transport than WebSocket (RFC 7118 §5.2)"))
-    }
-
-    fn reject(&mut self, flow: FlowId, request: &Request, rejection: &Rejection, from: Peer) {
-        self.transactions.reject(request, rejection, from);
-        let status = rejection.status.code();
-        let label = status.to_string().into();
-        self.events.push_back(Event::Refused { flow, status, label, reason: rejection.reason.clone() });
-    }
-
-    fn on_mw_message(&mut self, now: Now, from: Peer, octets: Bytes) {
-        let framing = if from.transport == Transport::Udp { Framing::Datagram } else { Framing::Stream };
-        match Message::parse(octets, framing) {
-            Ok(Message::Request(request)) => match request.validate() {
-                Ok(()) => self.on_transaction(now, Message::Request(request), from),
-                Err(rejection) => self.transactions.reject(&request, &rejection, from),
-            },
-            Ok(Message::Response(response)) => {
-                if response.validate().is_ok() {
-                    self.on_transaction(now, Message::Response(response), from);
-                }
-            }
-            Err(Malformed { error, request: Some(request) }) => {
-                self.transactions.reject(&request, &Rejection::new(error.status, error.reason), from);
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn on_transaction(&mut self, now: Now, message: Message, from: Peer) {
-        match self.transactions.receive(now.mono, message, from) {
-            Some(Incoming::Request { key, request, from }) => match wic_flow(from) {
-                Some(flow) if request.method == Method::Register => self.on_register(now, flow, key, request),
-                Some(flow) => self.on_wic_request(now, flow, key, &request),
-                None => self.on_core_request(now, key, &request, from),
-            },
-            // No INVITE is ever forwarded, so there is nothing to cancel (RFC 3261 §9.2).
-            Some(Incoming::Cancel { key, request, .. }) => {
-                let response =
-                    self.response_to(&request, &Refusal::new(StatusCode::CALL_DOES_NOT_EXIST, "no such INVITE"));
-                self.transactions.respond(now.mono, key, response);
-            }
-            Some(Incoming::Response { key, response }) => self.on_core_response(now, key, response),
-            Some(Incoming::Ack { .. } | Incoming::Stray { .. }) | None => {}
-        }
-        self.after_transactions(now);
-    }
-
-    fn after_transactions(&mut self, now: Now) {
-        while let Some(event) = self.transactions.poll_event() {
-            if let TransactionEvent::Timeout { key } | TransactionEvent::Failed { key } = event {
-                self.on_core_silence(now, key);
-            }
-        }
-    }
-
-    // Answers.
-
     fn refuse(&mut self, now: Now, flow: FlowId, key: ServerKey, request: &Request, refusal: Refusal) {
         let response = self.response_to(request, &refusal);
         self.transactions.respond(now.mono, key, response);
@@ -337,7 +244,7 @@ impl Edge {
             reason: refusal.reason.clone(),
         });
         if refusal.deregister {
-            self.deregister_flow(now, flow);
+            self.deregister_revoked(now);
         }
         let Some(connection) = self.connections.get_mut(&flow) else { return };
         let close = match refusal.close {
@@ -386,8 +293,6 @@ impl Edge {
         self.flush();
         self.outputs.push_back(Output::Close { flow, code, reason: reason.into() });
     }
-
-    // Shared by the modules below.
 
     fn own_via(&mut self) -> Via {
         let (host, port) = self.sent_by.clone();

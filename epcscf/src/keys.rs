@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     /// The public key of RFC 8037 A.2.
-    pub(crate) const RFC8037_JWKS: &str = r#"{"keys":[
+    const RFC8037_JWKS: &str = r#"{"keys":[
         {"kty":"OKP","crv":"Ed25519","kid":"waf-2025-1","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
         {"kty":"RSA","kid":"rsa","n":"AQAB","e":"AQAB"},
         {"kty":"oct","kid":"hmac","k":"AQAB"},
@@ -233,7 +233,7 @@ mod tests {
         assert!(matches!(keys.lookup(at(7), "i", "other", &table), Lookup::Ask));
         keys.answered(at(7), "i", Err(KeysUnavailable("down".into())));
         assert!(matches!(keys.lookup(at(8), "i", "waf-2025-1", &table), Lookup::Found(_)));
-        assert!(matches!(keys.lookup(at(301), "i", "waf-2025-1", &table), Lookup::Ask));
+        assert!(matches!(keys.lookup(at(302), "i", "waf-2025-1", &table), Lookup::Ask));
         keys.answered(at(302), "i", Err(KeysUnavailable("down".into())));
         assert!(matches!(keys.lookup(at(303), "i", "waf-2025-1", &table), Lookup::Unavailable));
     }

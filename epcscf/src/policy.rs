@@ -49,6 +49,8 @@ pub struct ConnectionTable {
     pub max_per_origin: usize,
     /// Connections from one address at a time; one more is 503.
     pub max_per_ip: usize,
+    /// Connections that are not WebSockets yet, at a time; one more is dropped.
+    pub max_handshakes: usize,
     /// Retry-After of a 503, in seconds.
     pub retry_after: u32,
     /// Longest SIP message, in octets; a longer one closes with 1009.
@@ -79,6 +81,7 @@ impl Default for ConnectionTable {
             hosts: Vec::new(),
             max_per_origin: 10_000,
             max_per_ip: 1_000,
+            max_handshakes: 4_000,
             retry_after: 30,
             max_message: 64 * 1024,
             upgrade_timeout: 10,

@@ -18,7 +18,7 @@ pub(crate) struct Refusal {
     pub(crate) label: Cow<'static, str>,
     pub(crate) headers: Vec<Header>,
     pub(crate) close: Close,
-    /// Whether the registrations on the connection end at the core too.
+    /// Whether registrations that rest on revoked tokens end.
     pub(crate) deregister: bool,
 }
 

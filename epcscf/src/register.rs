@@ -1,7 +1,7 @@
 //! What a REGISTER asks, in types, and the rules on it that need no state.
 
 use ims::{Impu, ImpuError};
-use sip::headers::{CSeq, CallId, Contact, Contacts, Expires, From, MaxForwards, To};
+use sip::headers::{CSeq, CallId, Contact, Contacts, Expires, From, To};
 use sip::{HeaderName, Headers, Request, StatusCode, Uri};
 
 use crate::policy::RegistrationTable;
@@ -111,21 +111,6 @@ fn is_outbound(headers: &Headers) -> bool {
         _ => false,
     };
     named && (headers.lists(&HeaderName::Supported, "outbound") || headers.lists(&HeaderName::Require, "outbound"))
-}
-
-/// Max-Forwards one less (RFC 3261 §16.3 item 3, §16.6 step 3).
-pub(crate) fn count_hop(headers: &mut Headers) -> Result<(), Refusal> {
-    let hops = match headers.opt::<MaxForwards>() {
-        Ok(hops) => hops.map_or(71, |MaxForwards(hops)| u16::from(hops)),
-        Err(e) => return Err(Refusal::bad_request(e.reason().to_owned())),
-    };
-    match hops.checked_sub(1).and_then(|hops| u8::try_from(hops).ok()) {
-        Some(hops) => {
-            headers.replace(&MaxForwards(hops));
-            Ok(())
-        }
-        None => Err(Refusal::new(StatusCode::TOO_MANY_HOPS, "Max-Forwards is used up (RFC 3261 §16.3)")),
-    }
 }
 
 /// The elements of `name` that `known` does not list, for Unsupported.

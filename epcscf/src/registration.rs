@@ -10,6 +10,8 @@ use crate::bindings::{Binding, Registrar};
 pub struct Registration {
     /// How it was registered.
     pub scenario: Scenario,
+    /// The WWSF whose page registered it.
+    pub wwsf: String,
     /// Whose it is.
     pub impi: Impi,
     /// The identities, the default one first.
@@ -36,6 +38,7 @@ impl Registration {
     pub(crate) fn of(binding: &Binding, now: Now) -> Self {
         Self {
             scenario: binding.scenario,
+            wwsf: binding.wwsf.clone(),
             impi: binding.impi.clone(),
             impus: binding.impus.clone(),
             wildcards: binding.wildcards.clone(),
@@ -44,7 +47,7 @@ impl Registration {
             icid: binding.icid.clone(),
             flow: binding.flow,
             alive: binding.alive,
-            local: matches!(binding.registrar, Registrar::Edge { .. }),
+            local: binding.registrar == Registrar::Edge,
             expires: binding.expires_at.since(now.mono).as_secs(),
         }
     }

@@ -1,5 +1,6 @@
 //! The eP-CSCF on sockets: TLS, HTTP, WebSocket and Mw around an [`Edge`].
 
+mod accept;
 mod connection;
 mod flows;
 mod jwks;
@@ -25,11 +26,12 @@ use http::{HeaderValue, Method, StatusCode};
 use hyper_util::rt::TokioTimer;
 use sip::Now;
 use sip_net::{Actor, Clock, Mw, OsEntropy};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use trace::{Direction, Leg, Tap};
 
+use self::accept::Bounded;
 use self::connection::Timing;
 use self::flows::Flows;
 use self::jwks::KeysClient;
@@ -81,6 +83,7 @@ impl Server {
             records: std::sync::RwLock::new(records),
             page,
             flows,
+            handshakes: Arc::new(Semaphore::new(config.policy.connection.max_handshakes)),
             actor: actor.clone(),
             tap,
             stopped,
@@ -148,6 +151,7 @@ impl Running {
         let handle = Handle::new();
         let within = Duration::from_secs(self.shared.policy.upgrade_timeout);
         let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(within).acceptor(NoDelayAcceptor::new());
+        let acceptor = Bounded::new(acceptor, self.shared.handshakes.clone());
         let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
         // `Server::http1_only` would serve without upgrades; the builder's own does not.
         let builder = server.http_builder();
@@ -199,6 +203,8 @@ struct Shared {
     records: std::sync::RwLock<Arc<Records>>,
     page: Page,
     flows: Flows,
+    /// Room for connections that are no WebSockets yet.
+    handshakes: Arc<Semaphore>,
     actor: Actor<Observed>,
     tap: Tap,
     stopped: watch::Receiver<()>,

@@ -1,6 +1,7 @@
 //! How bindings and connections come and go (RFC 5626, TS 24.229 §5.2.2; spec of the close codes in
 //! RFC 6455 §7.4.1).
 
+use super::token::release_jti;
 use super::*;
 use crate::bindings::{Binding, BindingId, Registrar};
 use crate::event::Cause;
@@ -75,12 +76,12 @@ impl Edge {
     }
 
     pub(super) fn on_flow_closed(&mut self, now: Now, flow: FlowId) {
-        if self.connections.remove(&flow).is_none() {
-            return;
+        let Some(connection) = self.connections.remove(&flow) else { return };
+        for jti in &connection.jtis {
+            release_jti(&mut self.jtis, jti, flow);
         }
         self.deadlines.cancel(Timer::Idle(flow));
         self.waiting.retain(|waiting| waiting.flow != flow);
-        self.jtis.retain(|_, holder| holder.flow != flow);
         let ids: Vec<BindingId> = self.bindings.of_flow(flow).map(|(id, _)| id).collect();
         for id in ids {
             self.on_binding_lost(now, id);
@@ -93,7 +94,7 @@ impl Edge {
         let grace = now.mono + Duration::from_secs(self.config.policy.flow3.grace);
         let Some(binding) = self.bindings.get_mut(id) else { return };
         binding.alive = false;
-        if matches!(binding.registrar, Registrar::Edge { .. }) && grace < binding.expires_at {
+        if binding.registrar == Registrar::Edge && grace < binding.expires_at {
             binding.expires_at = grace;
             self.deadlines.set(Timer::Binding(id), grace);
         }
@@ -139,9 +140,12 @@ impl Edge {
         }
     }
 
-    /// Ends all registrations on a connection, here and at the core.
-    pub(super) fn deregister_flow(&mut self, now: Now, flow: FlowId) {
-        let ids: Vec<BindingId> = self.bindings.of_flow(flow).map(|(id, _)| id).collect();
+    /// Ends the registrations that rest on revoked tokens, here and at the core (T8).
+    pub(super) fn deregister_revoked(&mut self, now: Now) {
+        let revoked = |binding: &Binding| {
+            binding.token.as_ref().is_some_and(|t| self.revoked.contains_key(&(t.issuer.clone(), t.jti.clone())))
+        };
+        let ids: Vec<BindingId> = self.bindings.iter().filter(|(_, b)| revoked(b)).map(|(id, _)| id).collect();
         for id in ids {
             if let Some(binding) = self.unbind(now, id, Cause::TokenRevoked) {
                 self.deregister_at_core(now, &binding);
@@ -176,13 +180,12 @@ impl Edge {
     }
 
     fn is_still_allowed(&self, binding: &Binding) -> bool {
-        match &binding.registrar {
-            Registrar::Core => true,
-            Registrar::Edge { wwsf } => {
-                let record = self.records.get(wwsf);
-                record.is_some_and(|record| record.range_of(&binding.impu).is_some())
-                    && !self.records.is_distinct(&binding.impu)
-            }
+        let Some(record) = self.records.get(&binding.wwsf) else { return false };
+        let in_range = || record.range_of(&binding.impu).is_some() && !self.records.is_distinct(&binding.impu);
+        match binding.scenario {
+            Scenario::ImsDigest => record.allows(binding.scenario),
+            Scenario::WebAuth => record.allows(binding.scenario) && record.vouches_for(&binding.impu),
+            Scenario::WildcardRange => record.allows(binding.scenario) && in_range(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The registrar of a wildcard range (flow 3, `static-wildcard`): the range is registered by
 //! configuration, each identity out of it here, and nothing goes to the core (RFC 3261 §10.3).
 
-use super::register::Attempt;
+use super::register::{Attempt, Exchange};
 use super::*;
 use crate::bindings::{Binding, BindingId, ContactKey, Registrar};
+use crate::carriage;
 use crate::event::Cause;
 use crate::register::{Asks, unknown_tags};
 use ims::token::TokenError;
@@ -17,15 +18,15 @@ impl Edge {
     pub(super) fn register_in_range(
         &mut self,
         now: Now,
-        flow: FlowId,
-        key: ServerKey,
+        exchange: Exchange<'_>,
         request: &Request,
         attempt: Attempt,
     ) -> Result<(), Refusal> {
+        let Exchange { flow, key, .. } = exchange;
         if let Some(tags) = unknown_tags(&request.headers, &HeaderName::Require, &SUPPORTED) {
             return Err(Refusal::bad_extension(&tags));
         }
-        if !request.body.is_empty() && !request.headers.lists(&HeaderName::ContentDisposition, "handling=optional") {
+        if carriage::has_required_body(request) {
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a REGISTER has no body (RFC 3261 §21.4.13)")
                 .with(HeaderName::Accept, ""));
         }
@@ -81,7 +82,7 @@ impl Edge {
         let not_allocated = || Refusal::forbidden(TokenError::NotAllocated.to_string());
         let wildcard = record.range_of(&impu).cloned().ok_or_else(not_allocated)?;
         let in_use = self.bindings.of_impu(&impu).next().is_some();
-        if !in_use && self.range_users(record.id()) >= record.max_users() {
+        if !in_use && self.bindings.in_ranges_of(record.id()) >= record.max_users() {
             let retry_after = self.config.policy.connection.retry_after;
             return Err(Refusal::busy("all identities of the range are in use", retry_after));
         }
@@ -91,7 +92,8 @@ impl Edge {
             flow,
             alive: true,
             scenario: attempt.scenario,
-            registrar: Registrar::Edge { wwsf: record.id().to_owned() },
+            registrar: Registrar::Edge,
+            wwsf: record.id().to_owned(),
             impi: attempt.impi,
             impu: impu.clone(),
             impus: vec![impu.clone()],
@@ -127,11 +129,6 @@ impl Edge {
                 self.close(binding.flow, close::NORMAL, "another contact took the identity");
             }
         }
-    }
-
-    fn range_users(&self, wwsf: &str) -> usize {
-        let of_wwsf = |registrar: &Registrar| matches!(registrar, Registrar::Edge { wwsf: w } if w == wwsf);
-        self.bindings.iter().filter(|(_, binding)| of_wwsf(&binding.registrar)).count()
     }
 
     fn range_service_route(&self) -> String {

@@ -123,6 +123,7 @@ impl Edge {
                         alive: self.connections.contains_key(&flow),
                         scenario: attempt.scenario,
                         registrar: Registrar::Core,
+                        wwsf: attempt.wwsf,
                         impi: attempt.impi,
                         impu: attempt.register.to,
                         impus,

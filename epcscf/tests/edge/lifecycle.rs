@@ -197,6 +197,7 @@ fn a_range_that_is_withdrawn_takes_its_users_along() {
 fn a_wwsf_that_is_removed_loses_its_connections() {
     let mut world = World::new();
     let flow = world.connect(OPERATOR);
+    world.register_alice(flow);
     let mut changed = config();
     changed.wwsf.remove(0);
     let records = epcscf::Records::from_config(&changed).unwrap();
@@ -205,6 +206,9 @@ fn a_wwsf_that_is_removed_loses_its_connections() {
     let other = world.connect(PARTNER);
     assert_eq!(world.closed_with(flow), Some(1008));
     assert_eq!(world.closed_with(other), None);
+    // What its tokens had registered is registered no more, at the core neither.
+    assert!(world.edge.registrations(world.now).is_empty());
+    assert_eq!(world.at_core().headers.value(&HeaderName::Expires), Some("0"));
 }
 
 /// The same token on the same registration is a refresh, whoever asks first.

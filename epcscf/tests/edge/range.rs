@@ -173,6 +173,12 @@ fn the_registrar_follows_rfc_3261() {
         ("known extensions", guest(1).line("Require: outbound, path"), 200, 1),
         ("fetch", with_contact(""), 200, 0),
         ("DER-03", with_contact(&format!("{bare};expires=0")), 200, 0),
+        (
+            "optional body",
+            guest(1).line("Content-Type: text/plain").line("Content-Disposition: x;handling=optional").body("x"),
+            200,
+            1,
+        ),
         ("body", guest(1).line("Content-Type: text/plain").body("x"), 415, 0),
     ] {
         let mut world = World::new();

@@ -264,6 +264,19 @@ fn a_revoked_token_ends_the_registration_at_its_refresh() {
     assert!(world.edge.registrations(world.now).is_empty());
 }
 
+/// Wherever the revoked token is shown, the registration that rests on it is what ends.
+#[test]
+fn a_revoked_token_ends_the_registration_on_another_connection() {
+    let mut world = World::new();
+    let flow = world.connect(OPERATOR);
+    world.register_alice(flow);
+    world.edge.revoke(world.now, "https://waf.ims.example", "t-0001");
+    let other = world.connect(OPERATOR);
+    assert_eq!(world.status(other, &alice().instance(2).bearer(F2)), 403);
+    assert!(world.edge.registrations(world.now).is_empty());
+    assert_eq!(world.at_core().headers.value(&HeaderName::Expires), Some("0"));
+}
+
 /// TOK-30, TOK-31 and §4.4: the token as an attachment.
 #[test]
 fn a_token_body_is_taken_only_where_the_profile_says_so() {

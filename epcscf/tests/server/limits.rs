@@ -48,3 +48,15 @@ async fn one_connection_too_many_is_503_until_another_ends() {
         }
     }
 }
+
+#[tokio::test]
+async fn there_is_room_for_so_many_handshakes_and_websockets_do_not_count() {
+    let rig = Rig::with(|c| c.policy.connection.max_handshakes = 1).await;
+    let open = Client::open(&rig, PARTNER).await;
+    let _handshaking = Client::tls(&rig).await;
+    let mut stream = TcpStream::connect(rig.addr).await.unwrap();
+    let mut octets = Vec::new();
+    let _ = stream.read_to_end(&mut octets).await;
+    assert_eq!(octets, b"");
+    drop(open);
+}
