@@ -29,6 +29,21 @@ pub(crate) const NETWORK_HEADERS: [HeaderName; 14] = [
     HeaderName::RecordRoute,
 ];
 
+/// The same, for headers without a name of their own in `sip`: TS 24.229 §4.4, RFC 4457.
+const OTHER_NETWORK_HEADERS: [&str; 11] = [
+    "attestation-info",
+    "cellular-network-info",
+    "origination-id",
+    "p-private-network-indication",
+    "p-user-database",
+    "priority-share",
+    "relayed-charge",
+    "resource-share",
+    "response-source",
+    "restoration-info",
+    "service-interact-info",
+];
+
 /// Parameters of Digest credentials that only a node of the network writes.
 const NETWORK_PARAMS: [&str; 3] = [INTEGRITY_PROTECTED, "auts", "ik"];
 
@@ -39,11 +54,18 @@ const NETWORK_PARAMS: [&str; 3] = [INTEGRITY_PROTECTED, "auts", "ik"];
 /// `entities` names the further credential parameters that vouch for a WAF or WWSF.
 pub(crate) fn strip_from_wic(headers: &mut Headers, entities: [&str; 2]) {
     strip_credentials(headers, entities);
-    headers.retain(|h| !NETWORK_HEADERS.contains(&h.name) && h.name != HeaderName::Route);
+    headers.retain(|h| !is_network_header(&h.name) && h.name != HeaderName::Route);
     keep_access_info_of_wic(headers);
     // Security agreement has no place over TLS (TS 33.203 P.3).
     for name in [HeaderName::SecurityClient, HeaderName::SecurityVerify, HeaderName::SecurityServer] {
         headers.remove(&name);
+    }
+}
+
+fn is_network_header(name: &HeaderName) -> bool {
+    match name {
+        HeaderName::Other(name) => OTHER_NETWORK_HEADERS.contains(&&**name),
+        name => NETWORK_HEADERS.contains(name),
     }
 }
 
@@ -167,6 +189,9 @@ pub(crate) fn assert_register(request: &Request, ours: &Outbound<'_>) -> Result<
             return Err(Leak::Foreign(name.clone()));
         }
     }
+    if let Some(line) = headers.iter().find(|h| matches!(h.name, HeaderName::Other(_)) && is_network_header(&h.name)) {
+        return Err(Leak::Foreign(line.name.clone()));
+    }
     let vouched = |value: &&str| value.contains("network-provided");
     if !headers.values(&HeaderName::PAccessNetworkInfo).filter(vouched).eq([ours.access_info]) {
         return Err(Leak::Foreign(HeaderName::PAccessNetworkInfo));
@@ -230,7 +255,7 @@ mod tests {
              P-Charging-Vector: icid-value=eve\r\nP-Profile-Key: <sip:eve@ims.example>\r\n\
              P-Served-User: <sip:eve@ims.example>\r\nP-Visited-Network-ID: eve\r\npAtH: <sip:eve.example;lr>\r\n\
              Service-Route: <sip:eve.example;lr>\r\nFeature-Caps: *;+g.eve\r\nRoute: <sip:eve.example;lr>\r\n\
-             Record-Route: <sip:eve.example;lr>\r\nSecurity-Client: eve\r\n\
+             Record-Route: <sip:eve.example;lr>\r\nP-User-Database: <aaa://eve>\r\nSecurity-Client: eve\r\n\
              P-Access-Network-Info: IEEE-802.11, 3GPP-E-UTRAN;network-provided\r\n\
              P-Access-Network-Info: 3GPP-E-UTRAN;eve=\"\r\n",
         );
@@ -287,6 +312,7 @@ mod tests {
             ("Path: <sip:eve.example;lr>", Leak::Foreign(HeaderName::Path)),
             ("P-Asserted-Identity: <sip:eve@h>", Leak::Foreign(HeaderName::PAssertedIdentity)),
             ("P-Access-Network-Info: x;network-provided", Leak::Foreign(HeaderName::PAccessNetworkInfo)),
+            ("P-User-Database: <aaa://eve>", Leak::Foreign("p-user-database".parse().unwrap())),
             ("Authorization: Bearer eyJ.e30.c2ln", Leak::Bearer),
             ("Authorization: Basic YTpi", Leak::Bearer),
             ("User-Agent: x eyJ.e30.c2ln", Leak::Token("a header")),

@@ -72,26 +72,13 @@ impl Edge {
     ) -> Result<Scenario, TokenError> {
         let Some(connection) = self.connections.get(&flow) else { return Err(TokenError::Client) };
         let record = &connection.record;
-        let pool = self.config.policy.flow3.mode == Flow3Mode::PoolTna;
         let (web, range) = (record.allows(Scenario::WebAuth), record.allows(Scenario::WildcardRange));
-        let mut regs = Vec::with_capacity(2);
-        regs.extend((web || (range && pool)).then_some(Reg::Tna));
-        regs.extend(range.then_some(Reg::Range));
         let other_impi = other_impi(request)?;
         let bound = connection.owner.as_ref().is_some_and(|owner| owner.impi == claims.impi);
         // Who is bound may leave with the token that let them in, even if it is over by now.
         let at = if bound && register.removes() { now.unix.min(claims.exp.saturating_sub(1)) } else { now.unix };
-        claims.check(
-            &Expectation {
-                policy: &self.checks,
-                issuers: record.issuers(),
-                audience: &format!("sip:{}", self.config.name),
-                client_id: record.id(),
-                regs: &regs,
-                requested: Requested { to: &register.to, from: &register.from, impi: other_impi.as_ref() },
-            },
-            at,
-        )?;
+        let requested = Requested { to: &register.to, from: &register.from, impi: other_impi.as_ref() };
+        self.check_against(record, claims, requested, at)?;
         let scenario = match (claims.reg, web, range) {
             (Some(Reg::Tna) | None, true, false) | (Some(Reg::Tna), true, true) => Scenario::WebAuth,
             (None, true, true) if record.range_of(&register.to).is_none() => Scenario::WebAuth,
@@ -100,6 +87,30 @@ impl Edge {
         };
         self.check_allocation(scenario, record, register, claims)?;
         Ok(scenario)
+    }
+
+    /// T3 to T6, and the kind of registration that the WWSF may ask for.
+    pub(super) fn check_against(
+        &self,
+        record: &WwsfRecord,
+        claims: &Claims,
+        requested: Requested<'_>,
+        at: u64,
+    ) -> Result<(), TokenError> {
+        let pool = self.config.policy.flow3.mode == Flow3Mode::PoolTna;
+        let range = record.allows(Scenario::WildcardRange);
+        let mut regs = Vec::with_capacity(2);
+        regs.extend((record.allows(Scenario::WebAuth) || (range && pool)).then_some(Reg::Tna));
+        regs.extend(range.then_some(Reg::Range));
+        let expected = Expectation {
+            policy: &self.checks,
+            issuers: record.issuers(),
+            audience: &format!("sip:{}", self.config.name),
+            client_id: record.id(),
+            regs: &regs,
+            requested,
+        };
+        claims.check(&expected, at)
     }
 
     /// T7: whether the WWSF may give this identity away (TS 23.228 U.1.3.3).

@@ -2,42 +2,63 @@
 
 use super::register::{Exchange, Stop};
 use super::*;
+use crate::config::IssuerConfig;
 use crate::keys::Lookup;
 use crate::refusal::token_refusal;
 use ims::Token;
 use ims::token::{Claims, Jws, TokenError};
 
+/// What is known of a token without waiting.
+pub(super) enum AtHand {
+    /// Its claims: the signature is right.
+    Claims(Arc<Claims>),
+    /// The keys of this issuer are asked for.
+    KeysAsked(String),
+}
+
 impl Edge {
-    /// The claims of a token whose signature is right (T2). A token seen on this connection is not
-    /// verified again; one whose key is not at hand makes the REGISTER wait.
+    /// The claims of a token whose signature is right (T2); a REGISTER waits when the key is not at
+    /// hand.
     pub(super) fn verified_claims(
         &mut self,
         now: Now,
         exchange: Exchange<'_>,
         token: &Token,
     ) -> Result<Arc<Claims>, Stop> {
-        let Some(connection) = self.connections.get_mut(&exchange.flow) else { return Err(Stop::Wait) };
+        match self.claims_at_hand(now, exchange.flow, token)? {
+            AtHand::Claims(claims) => Ok(claims),
+            AtHand::KeysAsked(issuer) => {
+                self.wait_for_keys(now, exchange, issuer)?;
+                Err(Stop::Wait)
+            }
+        }
+    }
+
+    /// As far as can be told now; asks for keys where that helps. A token seen on this connection is
+    /// not verified again.
+    pub(super) fn claims_at_hand(&mut self, now: Now, flow: FlowId, token: &Token) -> Result<AtHand, TokenError> {
+        let connection = self.connections.get_mut(&flow).ok_or(TokenError::Client)?;
         if let Some(claims) = connection.verdicts.of(token) {
-            return Ok(claims);
+            return Ok(AtHand::Claims(claims));
         }
         let jws = Jws::parse(token.expose())?;
         // Keys are only ever asked of issuers that this WWSF may use (T3, RFC 8725 §3.10).
-        let issuer = connection.record.issuer(jws.unverified_issuer()).ok_or(TokenError::Issuer)?.clone();
-        match self.keys.lookup(now.mono, &issuer.issuer, jws.key_id(), &self.config.policy.keys) {
+        let IssuerConfig { issuer, jwks_url, .. } =
+            connection.record.issuer(jws.unverified_issuer()).ok_or(TokenError::Issuer)?.clone();
+        match self.keys.lookup(now.mono, &issuer, jws.key_id(), &self.config.policy.keys) {
             Lookup::Found(keys) => {
                 let claims = Arc::new(jws.verify(|jws| keys.verify(jws))?);
                 connection.verdicts.remember(token, claims.clone(), now.unix);
-                return Ok(claims);
+                Ok(AtHand::Claims(claims))
             }
-            Lookup::Unknown => return Err(TokenError::UnknownKey.into()),
-            Lookup::Unavailable => return Err(TokenError::WafUnreachable.into()),
-            Lookup::Ask => self
-                .outputs
-                .push_back(Output::Ask(KeysAsk { issuer: issuer.issuer.clone(), jwks_url: issuer.jwks_url.clone() })),
-            Lookup::Wait => {}
+            Lookup::Unknown => Err(TokenError::UnknownKey),
+            Lookup::Unavailable => Err(TokenError::WafUnreachable),
+            Lookup::Wait => Ok(AtHand::KeysAsked(issuer)),
+            Lookup::Ask => {
+                self.outputs.push_back(Output::Ask(KeysAsk { issuer: issuer.clone(), jwks_url }));
+                Ok(AtHand::KeysAsked(issuer))
+            }
         }
-        self.wait_for_keys(now, exchange, issuer.issuer)?;
-        Err(Stop::Wait)
     }
 
     fn wait_for_keys(&mut self, now: Now, exchange: Exchange<'_>, issuer: String) -> Result<(), TokenError> {

@@ -10,6 +10,7 @@ mod lifecycle;
 mod pool;
 mod range;
 mod requests;
+mod robustness;
 mod tokens;
 mod trust;
 mod upgrade;

@@ -60,3 +60,31 @@ fn a_guest_that_is_registered_is_not_challenged() {
     assert_eq!(world.status(flow, &guest(1)), 200);
     assert_eq!(status(&mut world, flow, &request("OPTIONS", "sip:epcscf1.ims.example", "")), Some(200));
 }
+
+/// O3, TOK-27: `bearer.on_requests`.
+#[test]
+fn the_token_on_other_requests_is_judged_as_the_policy_says() {
+    use crate::world::{F2, START, claims, sign, with};
+    use epcscf::policy::OnRequests::{Ignore, Optional, Require};
+    let other = sign(&with(claims(), "jti", "t-other"));
+    let expired = sign(&with(with(claims(), "iat", START - 200), "exp", START - 31));
+    let bobs = sign(&with(claims(), "impi", "bob-wic@ims.example"));
+    for (what, policy, token, expected) in [
+        ("none", Optional, None, 200),
+        ("none", Require, None, 401),
+        ("the registered one", Require, Some(F2), 200),
+        ("another of the same user", Require, Some(&*other), 403),
+        ("TOK-27: expired", Require, Some(&*expired), 401),
+        ("expired", Optional, Some(&*expired), 401),
+        ("another user's", Optional, Some(&*bobs), 403),
+        ("noise", Optional, Some("abc"), 401),
+        ("noise", Ignore, Some("abc"), 200),
+    ] {
+        let mut world = World::with(|c| c.policy.bearer.on_requests = policy);
+        let flow = world.connect(OPERATOR);
+        world.register_alice(flow);
+        let header = token.map_or(String::new(), |token| format!("Authorization: Bearer {token}\r\n"));
+        let options = request("OPTIONS", "sip:epcscf1.ims.example", &header);
+        assert_eq!(status(&mut world, flow, &options), Some(expected), "{what} {policy:?}");
+    }
+}

@@ -171,6 +171,12 @@ impl World {
         self.pump();
     }
 
+    /// Any octets from the core.
+    pub(crate) fn core_sends(&mut self, from: Peer, octets: &[u8]) {
+        self.edge.receive(self.now, from, Bytes::copy_from_slice(octets));
+        self.pump();
+    }
+
     /// Sends a request from the core and gives the status of its answer.
     pub(crate) fn core_asks(&mut self, from: Peer, text: &str) -> u16 {
         self.edge.receive(self.now, from, Bytes::copy_from_slice(text.as_bytes()));
