@@ -4,22 +4,20 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use ims::Impi;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, Event as DomEvent, EventTarget};
-use wic::{Access, Agent, Cause, Event, Failure, Output, State, TokenFailure, TokenGrant, TokenReason, WssUrl};
+use web_sys::{Element, Event, EventTarget};
+use wic::{Agent, Cause, State};
 
-use crate::browser::{BrowserEntropy, Listener, complain, document, now, window};
+use crate::browser::{Listener, complain, document, now, window};
 use crate::form::{self, Order};
-use crate::http::{self, Login};
-use crate::messages::{self, Direction};
+use crate::messages;
 use crate::page;
 use crate::panel;
+use crate::session::Session;
 use crate::settings::Settings;
-use crate::socket::{Socket, SocketEvent};
 use crate::timer::Timer;
-use crate::view::{Notice, Probe};
+use crate::view::Probe;
 
 /// Makes the page live.
 pub(crate) fn start() {
@@ -36,18 +34,16 @@ pub(crate) fn start() {
             let handle = handle.clone();
             move || handle.with(App::wake)
         });
-        RefCell::new(App { handle, settings, timer, session: None, sessions: 0, asleep: 0.0, _listeners: Vec::new() })
+        RefCell::new(App { handle, settings, timer, session: None, sessions: 0, clock_distance: clock_distance() })
     });
-    let handle = app.borrow().handle.clone();
-    app.borrow_mut()._listeners = listeners(&handle);
-    app.borrow_mut().asleep = clock_distance();
-    // The page is the application: it lives as long as the window.
-    std::mem::forget(app);
+    let listeners = listeners(&app.borrow().handle);
+    // Both live as long as the page.
+    std::mem::forget((app, listeners));
 }
 
 /// The application, as a callback reaches it.
 #[derive(Clone)]
-struct Handle(Weak<RefCell<App>>);
+pub(crate) struct Handle(Weak<RefCell<App>>);
 
 impl Handle {
     /// Lets `change` at the application, then does what the agent wants done.
@@ -62,6 +58,15 @@ impl Handle {
             Err(_) => complain("a callback ran inside another"),
         }
     }
+
+    /// As [`Self::with`], for what happened in session `number`, which may be over.
+    pub(crate) fn with_session(&self, number: u32, change: impl FnOnce(&mut Session)) {
+        self.with(|app| {
+            if let Some(session) = app.session.as_mut().filter(|session| session.number() == number) {
+                change(session);
+            }
+        });
+    }
 }
 
 struct App {
@@ -72,30 +77,15 @@ struct App {
     /// How many there have been: a number for each.
     sessions: u32,
     /// Wall clock less monotonic clock, in milliseconds, when last looked at.
-    asleep: f64,
-    _listeners: Vec<Listener>,
-}
-
-/// From the press of a button to the next one.
-struct Session {
-    number: u32,
-    agent: Agent,
-    login: Option<Login>,
-    socket: Option<Socket>,
-    /// IMPI that came with the token.
-    impi: Option<Impi>,
-    /// The last final response.
-    answered: Option<u16>,
-    /// What is shown as failed.
-    notice: Option<Notice>,
+    clock_distance: f64,
 }
 
 impl App {
     fn register(&mut self) {
-        if let Some(Session { agent, .. }) = &mut self.session
-            && matches!(agent.state(), State::BackingOff { .. })
+        if let Some(session) = &mut self.session
+            && matches!(session.agent.state(), State::BackingOff { .. })
         {
-            return agent.network_changed(now());
+            return session.agent.network_changed(now());
         }
         match form::read(&self.settings) {
             Ok(order) => self.begin(order),
@@ -110,15 +100,8 @@ impl App {
         panel::hide_failure();
         panel::show_connection("closed", None);
         panel::bring_into_view();
-        let impi = match &config.access {
-            Access::Digest(digest) => Some(digest.impi.clone()),
-            Access::Token(_) => None,
-        };
-        let mut agent = Agent::new(config, BrowserEntropy);
-        agent.start(now());
         self.sessions += 1;
-        let number = self.sessions;
-        self.session = Some(Session { number, agent, login, socket: None, impi, answered: None, notice: None });
+        self.session = Some(Session::begin(self.sessions, config, login));
     }
 
     /// The timer has run out.
@@ -126,8 +109,8 @@ impl App {
         // The monotonic clock may stand still while the machine sleeps; no connection lives
         // through that, whatever the browser believes.
         let distance = clock_distance();
-        let slept = distance - self.asleep > 15_000.0;
-        self.asleep = distance;
+        let slept = distance - self.clock_distance > 15_000.0;
+        self.clock_distance = distance;
         let Some(session) = &mut self.session else { return };
         if slept {
             session.agent.network_changed(now());
@@ -146,11 +129,11 @@ impl App {
         // Timers of a page in the background run late.
         self.wake();
         // The person may just have accepted the eP-CSCF's certificate on its own page.
-        if let Some(Session { agent, .. }) = &mut self.session
-            && let State::BackingOff { cause, .. } = agent.state()
+        if let Some(session) = &mut self.session
+            && let State::BackingOff { cause, .. } = session.agent.state()
             && cause.cause == Cause::Unreachable
         {
-            agent.network_changed(now());
+            session.agent.network_changed(now());
         }
     }
 
@@ -165,137 +148,12 @@ impl App {
         let due = session.agent.poll_timeout().map(|at| at.since(now));
         timer.set([ticking, due].into_iter().flatten().min());
     }
-
-    /// Something happened in session `number`, which may be over.
-    fn in_session(&mut self, number: u32, change: impl FnOnce(&mut Session)) {
-        if let Some(session) = self.session.as_mut().filter(|session| session.number == number) {
-            change(session);
-        }
-    }
-}
-
-impl Session {
-    fn perform(&mut self, output: Output, handle: &Handle) {
-        match output {
-            Output::Connect { url } => self.connect(&url, handle),
-            Output::Send(octets) => {
-                if let Some(socket) = &self.socket {
-                    socket.send(&octets);
-                }
-            }
-            Output::Close { code, reason } => {
-                if let Some(socket) = self.socket.take() {
-                    socket.close(code, reason);
-                }
-                panel::show_connection("closed", None);
-            }
-            Output::FetchToken { reason } => self.fetch_token(reason, handle),
-            Output::Event(event) => self.show(event, handle),
-        }
-    }
-
-    fn connect(&mut self, url: &WssUrl, handle: &Handle) {
-        panel::show_connection("connecting", Some(url.as_str()));
-        let (handle, number) = (handle.clone(), self.number);
-        let opened = Socket::open(url.as_str(), move |event| {
-            handle.with(|app| app.in_session(number, |session| session.socket_event(event)));
-        });
-        match opened {
-            Ok(socket) => self.socket = Some(socket),
-            Err(reason) => {
-                panel::show_connection("failed", None);
-                self.agent.connect_failed(now(), &reason);
-            }
-        }
-    }
-
-    fn socket_event(&mut self, event: SocketEvent) {
-        match event {
-            SocketEvent::Open => {
-                panel::show_connection("open", None);
-                self.agent.connected(now());
-            }
-            SocketEvent::Message(octets) => self.agent.received(now(), octets),
-            SocketEvent::Closed { code, reason } => {
-                self.socket = None;
-                if matches!(self.agent.state(), State::Connecting) {
-                    panel::show_connection("failed", None);
-                    self.agent.connect_failed(now(), "it closed before it was open");
-                } else {
-                    panel::show_connection("closed", None);
-                    self.agent.closed(now(), code, &reason);
-                }
-            }
-        }
-    }
-
-    fn fetch_token(&self, reason: TokenReason, handle: &Handle) {
-        let (handle, number, login) = (handle.clone(), self.number, self.login.clone());
-        spawn_local(async move {
-            let answer = http::token(login, reason == TokenReason::First).await;
-            handle.with(|app| app.in_session(number, |session| session.token(answer)));
-        });
-    }
-
-    fn token(&mut self, answer: Result<TokenGrant, TokenFailure>) {
-        if let Ok(grant) = &answer {
-            self.impi = Some(grant.impi.clone());
-        }
-        self.agent.token(now(), answer);
-    }
-
-    fn show(&mut self, event: Event, handle: &Handle) {
-        match event {
-            Event::StateChanged(state) => {
-                if state.binding().is_some() && self.notice.take().is_some() {
-                    panel::hide_failure();
-                }
-                panel::show_state(&state, self.agent.config().scenario(), self.impi.as_ref());
-            }
-            // Keep-alives are not SIP messages.
-            Event::MessageSent(wire) if !wire.is_keepalive() => {
-                messages::add(Direction::Sent, &wire);
-            }
-            Event::MessageReceived(wire) if !wire.is_keepalive() => {
-                let summary = messages::add(Direction::Received, &wire);
-                self.answered = summary.status.or(self.answered);
-            }
-            Event::Failed(failure) => self.show_failure(&failure, handle),
-            Event::Discarded { reason } => complain(&reason),
-            Event::MessageSent(_)
-            | Event::MessageReceived(_)
-            | Event::TokenRefreshed { .. }
-            | Event::Registered(_)
-            | Event::Deregistered { .. } => {}
-        }
-    }
-
-    fn show_failure(&mut self, failure: &Failure, handle: &Handle) {
-        let notice = Notice::of(failure, self.answered);
-        panel::show_failure(&notice, Probe::Running);
-        if let Some(page) = notice.unreachable.clone() {
-            let (handle, number) = (handle.clone(), self.number);
-            spawn_local(async move {
-                let probe = if http::answers(&page).await { Probe::Answers } else { Probe::Silent };
-                handle.with(|app| app.in_session(number, |session| session.probed(&page, probe)));
-            });
-        }
-        self.notice = Some(notice);
-    }
-
-    fn probed(&mut self, page: &str, probe: Probe) {
-        if let Some(notice) = &self.notice
-            && notice.unreachable.as_deref() == Some(page)
-        {
-            panel::show_failure(notice, probe);
-        }
-    }
 }
 
 fn listeners(handle: &Handle) -> Vec<Listener> {
     let (Some(window), Some(document)) = (window(), document()) else { return Vec::new() };
     let (window, document): (EventTarget, EventTarget) = (window.into(), document.into());
-    let on = |target: &EventTarget, names, act: fn(&Handle, DomEvent)| {
+    let on = |target: &EventTarget, names, act: fn(&Handle, Event)| {
         let handle = handle.clone();
         Listener::new(target.clone(), names, move |event| act(&handle, event))
     };
@@ -318,7 +176,7 @@ fn listeners(handle: &Handle) -> Vec<Listener> {
     ]
 }
 
-fn clicked(handle: &Handle, event: &DomEvent) {
+fn clicked(handle: &Handle, event: &Event) {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     let Some(button) = target.and_then(|target| target.closest("button").ok().flatten()) else { return };
     let with_agent = |act: fn(&mut Agent)| handle.with(|app| app.session.iter_mut().for_each(|s| act(&mut s.agent)));

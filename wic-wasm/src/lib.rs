@@ -2,7 +2,7 @@
 //!
 //! All protocol is in [`wic::Agent`], which opens no socket and reads no clock. Here it gets a
 //! WebSocket, the clocks, `crypto.getRandomValues`, `fetch` for tokens, one timer, and the page
-//! that the WWSF serves. [`page`] lists the elements that script and tests may count on.
+//! that the WWSF serves. The module `page` lists the elements that script and tests may count on.
 
 mod app;
 mod browser;
@@ -11,6 +11,7 @@ mod http;
 mod messages;
 mod page;
 mod panel;
+mod session;
 mod settings;
 mod socket;
 mod summary;
