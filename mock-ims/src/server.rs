@@ -5,8 +5,7 @@ mod logged;
 
 use crate::asks::{CxAsk, CxFailure, CxReply};
 use crate::config::{Config, ConfigError};
-use crate::cx::CxPush;
-use crate::hss::{AdminError, AdminSocket, Hss, RedbStore, STORE_FILE, StoreError};
+use crate::hss::{AdminError, AdminSocket, Hss, Push, RedbStore, STORE_FILE, StoreError};
 use crate::icscf::Icscf;
 use crate::scscf::Scscf;
 use desk::{Desk, Subject};
@@ -77,7 +76,7 @@ impl Server {
         let (icscf, icscf_task) = sip_net::spawn(Logged::new(icscf_node), icscf, clock, ask, NoFlows);
         let ask = asker("scscf", taps.scscf.clone());
         let (scscf, scscf_task) = sip_net::spawn(Logged::new(scscf_node), scscf, clock, ask, NoFlows);
-        let deliver = tokio::spawn(deliver(pushes, scscf.clone(), taps));
+        let deliver = tokio::spawn(deliver(pushes, scscf.clone(), desk.clone(), taps));
         let admin = desk.clone();
         let socket = AdminSocket::serve(state, move |request| admin.administer(request))?;
         Ok(Running { icscf, scscf, desk, socket: Some(socket), tasks: vec![icscf_task, scscf_task, deliver] })
@@ -161,16 +160,20 @@ fn ask_hss(
     }
 }
 
-/// Takes what the HSS says unasked to the S-CSCF.
-async fn deliver(mut pushes: mpsc::UnboundedReceiver<CxPush>, scscf: Actor<Logged<Scscf>>, taps: Taps) {
+/// Takes what the HSS says unasked to the S-CSCF, and the answer back.
+async fn deliver(mut pushes: mpsc::UnboundedReceiver<Push>, scscf: Actor<Logged<Scscf>>, desk: Desk, taps: Taps) {
     while let Some(push) = pushes.recv().await {
-        let subject = push.subject();
-        let (summary, text) = (push.to_string(), format!("{push:#?}"));
+        let subject = push.message.subject();
+        let (summary, text) = (push.message.to_string(), format!("{:#?}", push.message));
         taps.hss.cx(Direction::Out, "scscf", &summary, subject.as_deref(), &text);
         taps.scscf.cx(Direction::In, "hss", &summary, subject.as_deref(), &text);
-        let Some(answer) = scscf.ask(move |node, now| node.0.push(now, push)).await else { return };
+        let message = push.message.clone();
+        let Some(answer) = scscf.ask(move |node, now| node.0.push(now, message)).await else { return };
         let (summary, text) = (answer.to_string(), format!("{answer:#?}"));
         taps.scscf.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);
         taps.hss.cx(Direction::In, "scscf", &summary, subject.as_deref(), &text);
+        if let Some(Err(error)) = desk.run(move |hss| hss.push_answered(&push, &answer)).await {
+            tracing::error!(%error, "the subscriber store failed");
+        }
     }
 }

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod doctor;
 mod listen;
+mod merge;
 pub mod ops;
 mod pki;
 pub mod state;
@@ -13,5 +14,6 @@ pub mod up;
 pub mod wic_shell;
 
 pub use config::Config;
+pub use merge::whole_ladder;
 pub use pki::Pki;
 pub use up::Testbed;

@@ -6,7 +6,9 @@ use crate::ops;
 use crate::pki::Pki;
 use crate::state::{Ready, StateDir};
 use anyhow::{Context, Result};
-use sip_net::Mw;
+use epcscf::config::FlowTokenKey;
+use sip::Entropy;
+use sip_net::{Mw, OsEntropy};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use tokio::task::JoinHandle;
@@ -145,7 +147,10 @@ impl Testbed {
         let tls = self.pki.server_config(&["http/1.1"])?;
         let ca = self.pki.ca_pem.clone();
         let tap = self.hub.tap("epcscf");
-        let config = self.config.epcscf.clone();
+        let mut config = self.config.epcscf.clone();
+        if config.flow_token_key.is_none() {
+            config.flow_token_key = Some(flow_token_key(&self.state)?);
+        }
         let running = epcscf::Server::start(config, tls, wss, mw, &ca, tap).await.context("the eP-CSCF")?;
         self.epcscf = Some(running);
         Ok(())
@@ -287,6 +292,20 @@ fn ready(config: &Config, pki: &Pki) -> Ready {
         metrics: format!("http://127.0.0.1:{metrics}"),
         ca: pki.ca_path.clone(),
     }
+}
+
+/// The key of the flow tokens, kept: a token of before a restart is then known to be genuine, and its
+/// flow to be dead (430), not forged (403).
+fn flow_token_key(state: &StateDir) -> Result<FlowTokenKey> {
+    const FILE: &str = "flow-token.key";
+    if let Some(kept) = state.read(FILE)? {
+        return FlowTokenKey::try_from(kept.trim().to_owned()).with_context(|| format!("{FILE} is damaged"));
+    }
+    let mut key = [0; 32];
+    OsEntropy.fill(&mut key);
+    let key = FlowTokenKey::new(key);
+    state.write_private(FILE, String::from(key.clone()).as_bytes())?;
+    Ok(key)
 }
 
 fn observe(tap: &Tap, event: &HttpEvent) {

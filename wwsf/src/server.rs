@@ -82,7 +82,8 @@ impl Server {
             listener.set_nonblocking(true)?;
             let local = listener.local_addr()?;
             let handle = Handle::new();
-            let acceptor = Bounded::new(RustlsAcceptor::new(tls.clone()).acceptor(NoDelayAcceptor::new()), Arc::clone(&permits));
+            let acceptor =
+                Bounded::new(RustlsAcceptor::new(tls.clone()).acceptor(NoDelayAcceptor::new()), Arc::clone(&permits));
             let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
             bound_time(server.http_builder());
             let service = router(&app, local).into_make_service_with_connect_info::<SocketAddr>();

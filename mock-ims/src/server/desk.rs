@@ -1,7 +1,7 @@
 //! The HSS's thread. A commit waits for the disk, which no task of the runtime may.
 
 use crate::cx::{CxPush, CxRequest};
-use crate::hss::{AdminAnswer, AdminError, AdminRequest, Hss};
+use crate::hss::{AdminAnswer, AdminError, AdminRequest, Hss, Push};
 use ims::profile::Identity;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
@@ -22,13 +22,13 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Starts the thread; what the HSS says unasked goes to `pushes`.
-    pub(super) fn open(mut hss: Hss, pushes: mpsc::UnboundedSender<CxPush>) -> Self {
+    pub(super) fn open(mut hss: Hss, pushes: mpsc::UnboundedSender<Push>) -> Self {
         let (jobs, queue) = std_mpsc::sync_channel::<Job>(QUEUE);
         let thread = thread::spawn(move || {
             while let Ok(job) = queue.recv() {
                 job(&mut hss);
                 while let Some(push) = hss.poll_push() {
-                    let _ = pushes.send(push.message);
+                    let _ = pushes.send(push);
                 }
             }
         });

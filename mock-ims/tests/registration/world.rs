@@ -39,6 +39,7 @@ pub(crate) struct World {
 
 /// One message between two nodes.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a test holds few of them")]
 pub(crate) enum Hop {
     Sip { from: u16, to: u16, message: Message },
     Cx { by: u16, request: CxRequest, answer: Option<CxAnswer> },

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use testbed::state::Ready;
+use testbed::whole_ladder;
 use testbed::wic_shell::{Options, Outcome, User, Wic};
 use trace::Record;
 use trace::ladder::{self, Style};
@@ -112,7 +113,7 @@ impl Register {
             println!("{}", outcome.to_json());
             return Ok(());
         }
-        let records = merge(outcome, core_records(ready, since).await);
+        let records = whole_ladder(outcome, core_records(ready, since).await);
         let terminal = std::io::stdout().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none();
         let width = if terminal { terminal_width() } else { 132 };
@@ -138,26 +139,6 @@ fn heading(scenario: Scenario) -> String {
         Scenario::WildcardRange => "one IMPU out of a wildcard range",
     };
     format!("flow {}: {name}", scenario.number())
-}
-
-/// The WIC's own view and that of the nodes behind it, in the order of time.
-fn merge(outcome: &Outcome, core: Vec<Record>) -> Vec<Record> {
-    let call_id = outcome.call_id();
-    let mut subjects: Vec<String> = outcome.records.iter().filter_map(|r| r.subject.clone()).collect();
-    if let Ok(binding) = &outcome.result {
-        subjects.extend(binding.impus.iter().map(ToString::to_string));
-    }
-    let ours = |r: &Record| match &r.call_id {
-        Some(id) => Some(id.as_str()) == call_id,
-        None => r.leg == trace::Leg::Cx && r.subject.as_ref().is_some_and(|s| subjects.contains(s)),
-    };
-    let steps: Vec<_> = core.iter().filter(|r| r.node == "epcscf" && r.leg == trace::Leg::Wss).collect();
-    let step_of =
-        |own: &Record| steps.iter().find(|r| r.text == own.text && r.direction != own.direction).and_then(|r| r.step);
-    let own = outcome.records.iter().map(|r| Record { step: r.step.or_else(|| step_of(r)), ..r.clone() });
-    let mut all: Vec<Record> = own.chain(core.iter().filter(|r| ours(r)).cloned()).collect();
-    all.sort_by_key(|r| r.time_us);
-    all
 }
 
 async fn trace_position(ready: Option<&Ready>) -> u64 {

@@ -1,6 +1,8 @@
 //! A whole network in one process and without a socket: WICs, eP-CSCF, I-CSCF, S-CSCF and HSS as
 //! state machines under a scheduler that draws loss, duplication and reordering on Mw, delays
 //! everywhere, and mishaps of nodes from one seed. A run is its seed: what fails once fails again.
+//!
+//! `SIMULATION_RUNS=1000` runs that many seeds where the default is a few.
 
 mod agenda;
 mod people;
@@ -13,6 +15,12 @@ use scenario::{Mishap, Plan};
 use std::time::Duration;
 use world::Faults;
 
+/// The seeds of one test: so many, or as many as the environment says.
+fn seeds(first: u64, runs: u64) -> std::ops::Range<u64> {
+    let asked = std::env::var("SIMULATION_RUNS").ok().and_then(|runs| runs.parse().ok());
+    first..first + asked.unwrap_or(runs)
+}
+
 fn minutes(n: u64) -> Duration {
     Duration::from_secs(60 * n)
 }
@@ -21,7 +29,7 @@ fn minutes(n: u64) -> Duration {
 /// nobody ever sees another's identity.
 #[test]
 fn everyone_ends_registered_or_refused_on_a_bad_network() {
-    for seed in 0..12 {
+    for seed in seeds(0, 12) {
         let plan = Plan { people: Person::crowd(24), faults: Faults::bad(), mishaps: vec![], stay: minutes(90) };
         scenario::run(seed, plan);
     }
@@ -38,7 +46,7 @@ fn a_good_network_registers_everyone_at_the_first_try() {
 /// Connections break, nodes die and come back, the HSS is silent for a while.
 #[test]
 fn everyone_recovers_from_mishaps() {
-    for seed in 100..108 {
+    for seed in seeds(10_000, 8) {
         let mishaps = vec![
             (minutes(3), Mishap::HssSilent(Duration::from_secs(20))),
             (minutes(10), Mishap::ConnectionsBreak),

@@ -118,7 +118,8 @@ fn check_settled(seed: u64, world: &World) {
         assert_eq!(at_home.count(), 1, "seed {seed}: {own} at {} is bound once", wic.instance);
         assert!(bindings.iter().all(|b| b.impi.as_str() == wic.person.impi && b.impu == own), "seed {seed}");
     }
-    let strangers = world.wics.iter().filter(|wic| !wic.person.welcome && wic.person.scenario != Scenario::WildcardRange);
+    let strangers =
+        world.wics.iter().filter(|wic| !wic.person.welcome && wic.person.scenario != Scenario::WildcardRange);
     for wic in strangers {
         let own: Impu = wic.person.impu.parse().unwrap();
         assert!(world.scscf.registration(&own).is_none(), "seed {seed}: {own} is registered");
