@@ -25,13 +25,13 @@ macro_rules! header_names {
                 }
             }
 
-            fn known(lower: &str) -> Option<Self> {
-                match lower {
-                    $($lower $(| $compact)? => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
         }
+
+        /// The known names, compact forms included, in lower case.
+        const NAMES: &[&str] = &[$($lower, $($compact,)?)+];
+
+        /// What each of [`NAMES`] is.
+        static KNOWN: &[HeaderName] = &[$(HeaderName::$variant, $({ let _ = $compact; HeaderName::$variant },)?)+];
     };
 }
 
@@ -118,21 +118,51 @@ header_names! {
 }
 
 impl HeaderName {
-    /// The longest name looked up among the known ones.
-    const LONGEST: usize = 32;
-
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        if !syntax::is_token(name) {
-            return None;
+        let mut at = FIRST[slot(name.as_bytes())];
+        while let Some(known) = NAMES.get(usize::from(at)) {
+            if known.eq_ignore_ascii_case(name) {
+                return KNOWN.get(usize::from(at)).cloned();
+            }
+            at = NEXT[usize::from(at)];
         }
-        let mut lower = [0; Self::LONGEST];
-        let known = lower.get_mut(..name.len()).and_then(|lower| {
-            lower.copy_from_slice(name.as_bytes());
-            lower.make_ascii_lowercase();
-            Self::known(std::str::from_utf8(lower).ok()?)
-        });
-        Some(known.unwrap_or_else(|| Self::Other(name.to_ascii_lowercase().into())))
+        syntax::is_token(name).then(|| Self::Other(name.to_ascii_lowercase().into()))
     }
+}
+
+/// How many slots [`NAMES`] are hashed to.
+const SLOTS: usize = 256;
+
+/// The end of a chain.
+const NONE: u8 = u8::MAX;
+
+/// The first of the names in each slot, and after each name the next one in its slot.
+const INDEX: ([u8; SLOTS], [u8; NAMES.len()]) = index();
+static FIRST: [u8; SLOTS] = INDEX.0;
+static NEXT: [u8; NAMES.len()] = INDEX.1;
+
+const fn index() -> ([u8; SLOTS], [u8; NAMES.len()]) {
+    assert!(NAMES.len() < NONE as usize);
+    let mut first = [NONE; SLOTS];
+    let mut next = [NONE; NAMES.len()];
+    let mut at = 0;
+    while at < NAMES.len() {
+        let slot = slot(NAMES[at].as_bytes());
+        next[at] = first[slot];
+        first[slot] = at as u8;
+        at += 1;
+    }
+    (first, next)
+}
+
+/// A hash that does not look at case.
+const fn slot(name: &[u8]) -> usize {
+    let len = name.len();
+    if len == 0 {
+        return 0;
+    }
+    let (a, b, c) = (name[0] | 0x20, name[len / 2] | 0x20, name[len - 1] | 0x20);
+    (len * 7 + a as usize + b as usize * 33 + c as usize * 11) % SLOTS
 }
 
 impl FromStr for HeaderName {

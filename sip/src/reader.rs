@@ -38,7 +38,7 @@ impl Message {
             let _ = input.split_to(leading);
         }
         let mut fault = None;
-        let (head_len, body_at) = match syntax::find(&input, b"\r\n\r\n") {
+        let (head_len, body_at) = match syntax::find_empty_line(&input) {
             Some(at) => (at + 2, at + 4),
             None => {
                 note(&mut fault, ParseError::new("no empty line ends the headers (RFC 3261 §7)", input.len()));
@@ -60,7 +60,8 @@ impl Message {
             note(&mut fault, ParseError::new("a header is not UTF-8 (RFC 3261 §7)", 0));
             String::from_utf8_lossy(&head).into_owned().into()
         });
-        let (start, lines) = head.split_once("\r\n").unwrap_or((&head, ""));
+        let start_end = line_end(&head, 0, &mut false);
+        let (start, lines) = (&head[..start_end], head.get(start_end + 2..).unwrap_or_default());
         let start = match start_line(start) {
             Ok(start) => start,
             Err(error) => return Err(Malformed { error, request: None }),
@@ -141,64 +142,87 @@ fn start_line(line: &str) -> Result<Start<'_>, ParseError> {
 
 fn read_headers(head: &Text, lines: &str, fault: &mut Option<ParseError>) -> Headers {
     let base = head.len() - lines.len();
+    // Looked for once, in all lines together: the common message has none.
+    let controls = lines.bytes().fold(false, |any, c| any | (syntax::is_control(c) && !matches!(c, b'\r' | b'\n')));
     let mut headers = Headers::with_capacity(24);
     let mut at = 0;
     while at < lines.len() {
         let start = at;
-        let mut end = line_end(lines, at);
+        let mut suspect = controls;
+        let mut end = line_end(lines, at, &mut suspect);
         at = (end + 2).min(lines.len());
         // A line that begins with white space goes on with the one before (RFC 3261 §7.3.1).
-        let folded = lines[at..].starts_with([' ', '\t']);
-        while lines[at..].starts_with([' ', '\t']) {
-            end = line_end(lines, at);
+        let mut folded = false;
+        while matches!(lines.as_bytes().get(at), Some(b' ' | b'\t')) {
+            folded = true;
+            end = line_end(lines, at, &mut suspect);
             at = (end + 2).min(lines.len());
         }
         if headers.len() == MAX_LINES {
-            note(
-                fault,
-                ParseError::new("more than 512 header lines, more than are read here (RFC 3261 §21.4.1)", base + start),
-            );
+            let reason = "more than 512 header lines, more than are read here (RFC 3261 §21.4.1)";
+            note(fault, ParseError::new(reason, base + start));
             break;
         }
-        match read_header(head, &lines[start..end], folded) {
-            Ok(header) => headers.push_line(header),
-            Err(reason) => note(fault, ParseError::new(reason, base + start)),
+        if let Err(reason) = read_header(head, &lines[start..end], folded, suspect, &mut headers) {
+            note(fault, ParseError::new(reason, base + start));
         }
     }
     headers
 }
 
-fn line_end(lines: &str, from: usize) -> usize {
-    syntax::find(&lines.as_bytes()[from..], b"\r\n").map_or(lines.len(), |at| from + at)
+/// Where the CRLF is that ends the line at `from`; sets `suspect` when a CR or an LF stands alone
+/// before it.
+fn line_end(lines: &str, from: usize, suspect: &mut bool) -> usize {
+    let octets = lines.as_bytes();
+    let mut at = from;
+    while let Some(found) = octets.get(at..).and_then(syntax::find_line_break) {
+        at += found;
+        if octets[at..].starts_with(b"\r\n") {
+            return at;
+        }
+        *suspect = true;
+        at += 1;
+    }
+    octets.len()
 }
 
-fn read_header(head: &Text, line: &str, folded: bool) -> Result<Header, Cow<'static, str>> {
-    let Some((raw_name, value)) = line.split_once(':') else {
+/// Reads one line into `headers`. `suspect`: there may be control characters in it.
+fn read_header(
+    head: &Text,
+    line: &str,
+    folded: bool,
+    suspect: bool,
+    headers: &mut Headers,
+) -> Result<(), Cow<'static, str>> {
+    let colon = line.bytes().position(|c| c == b':');
+    let Some((raw_name, value)) = colon.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) else {
         return Err("a header line has no colon (RFC 3261 §7.3.1)".into());
     };
-    let raw_name = raw_name.trim_end_matches([' ', '\t']);
+    let raw_name = syntax::trim_end(raw_name);
     let Some(name) = HeaderName::parse(raw_name) else {
         return Err("a header name is not a token (RFC 3261 §7.3.1)".into());
     };
-    let value = value.trim_matches([' ', '\t', '\r', '\n']);
-    let value = if folded { unfold(value) } else { head.slice_ref(value) };
-    if syntax::has_stray_control(&value) {
+    let value = syntax::trim(value);
+    let unfolded = folded.then(|| unfold(value));
+    if suspect && syntax::has_stray_control(unfolded.as_deref().unwrap_or(value)) {
         return Err(format!("{name} holds a control character (RFC 3261 §7.3.1)").into());
     }
     let spelling = (raw_name != name.as_str()).then(|| head.slice_ref(raw_name));
-    Ok(Header { name, value, spelling })
+    let value = unfolded.map_or_else(|| head.slice_ref(value), Text::from);
+    headers.push_line(Header { name, value, spelling });
+    Ok(())
 }
 
-fn unfold(value: &str) -> Text {
+fn unfold(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for line in value.split("\r\n") {
-        let line = line.trim_matches([' ', '\t']);
+        let line = syntax::trim(line);
         if !out.is_empty() && !line.is_empty() {
             out.push(' ');
         }
         out.push_str(line);
     }
-    out.into()
+    out
 }
 
 fn cut_body(headers: &Headers, body: Bytes, framing: Framing, fault: &mut Option<ParseError>) -> Bytes {

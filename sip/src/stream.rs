@@ -24,6 +24,9 @@ pub enum Frame {
     Ping,
 }
 
+/// A keep-alive (RFC 5626 §3.5.1).
+const PING: &[u8] = b"\r\n\r\n";
+
 impl StreamDecoder {
     /// A decoder that refuses messages longer than `limit` octets.
     pub fn new(limit: usize) -> Self {
@@ -37,22 +40,23 @@ impl StreamDecoder {
 
     /// The next whole frame; `None` until more has been pushed.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, ParseError> {
-        if self.searched == 0 {
-            while self.buffer.starts_with(b"\r\n") {
-                if self.buffer.starts_with(b"\r\n\r\n") {
-                    self.buffer.advance(4);
-                    return Ok(Some(Frame::Ping));
-                }
-                if self.buffer.len() < 4 && b"\r\n\r\n".starts_with(&self.buffer) {
-                    // A lone CRLF is a pong or padding; with nothing behind it, it may yet become
-                    // a ping, so it stays.
-                    return Ok(None);
-                }
-                self.buffer.advance(2);
+        while self.searched == 0 {
+            if self.buffer.starts_with(PING) {
+                self.buffer.advance(PING.len());
+                return Ok(Some(Frame::Ping));
             }
+            if PING.starts_with(&self.buffer) {
+                // A lone CRLF is a pong or padding; with nothing behind it, it may yet become a
+                // ping, so it stays.
+                return Ok(None);
+            }
+            if !self.buffer.starts_with(b"\r\n") {
+                break;
+            }
+            self.buffer.advance(2);
         }
         let from = self.searched.saturating_sub(3);
-        let Some(at) = syntax::find(&self.buffer[from..], b"\r\n\r\n") else {
+        let Some(at) = syntax::find_empty_line(&self.buffer[from..]) else {
             self.searched = self.buffer.len();
             return if self.buffer.len() > self.limit { Err(self.too_long()) } else { Ok(None) };
         };

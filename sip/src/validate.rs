@@ -1,7 +1,7 @@
 //! What every request must carry before it is acted on (RFC 3261 §8.2, §16.3, §8.1.1).
 
-use crate::headers::{CSeq, CallId, Contacts, From, MaxForwards, To, Via};
-use crate::{HeaderError, Method, Rejection, Request, Response, StatusCode, Uri};
+use crate::headers::{CSeq, CallId, From, MaxForwards, To, Via};
+use crate::{HeaderError, HeaderName, Method, Rejection, Request, Response, StatusCode, Uri};
 
 impl Request {
     /// Checks the mandatory headers: there, once, well-formed, and in agreement with the method.
@@ -23,8 +23,9 @@ impl Request {
         if cseq.method != self.method {
             return Err(HeaderError::new("the CSeq method is not the request's (RFC 3261 §8.1.1.5)"));
         }
-        self.via()?;
-        self.headers.all::<Via>()?;
+        if self.headers.all::<Via>()?.is_empty() {
+            return Err(HeaderError::new("Via is missing (RFC 3261 §8.1.1)"));
+        }
         // RFC 3261 makes it mandatory, RFC 2543 did not know it; a proxy adds it (§16.6 step 3).
         self.headers.opt::<MaxForwards>()?;
         Ok(())
@@ -42,7 +43,7 @@ impl Request {
     }
 
     fn validate_optional(&self) -> Result<(), HeaderError> {
-        if self.headers.contacts()? == Contacts::Star && self.method != Method::Register {
+        if self.method != Method::Register && self.headers.value(&HeaderName::Contact) == Some("*") {
             return Err(HeaderError::new("Contact: * is for REGISTER alone (RFC 3261 §10.2.2)"));
         }
         crate::headers::validate_optional(&self.headers)
