@@ -128,7 +128,7 @@ async fn keys_rotate_without_a_restart() {
     let _up = up(state.path(), &[]).await;
     let register = ["register", "--flow", "web-auth", "--user", "carol", "--password", "carol-web"];
     assert_eq!(run(state.path(), &register).await.0, Some(0));
-    let (code, out, err) = run(state.path(), &["rotate-keys", "wwsf"]).await;
+    let (code, out, err) = run(state.path(), &["rotate-keys", "operator"]).await;
     assert_eq!(code, Some(0), "{out}\n{err}");
     let (code, out, err) = run(state.path(), &register).await;
     assert_eq!(code, Some(0), "{out}\n{err}");

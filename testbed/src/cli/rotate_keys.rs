@@ -8,31 +8,31 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(super) struct RotateKeys {
     /// Whose keys
-    #[arg(value_enum, default_value_t = Wwsf::Wwsf)]
-    wwsf: Wwsf,
+    #[arg(value_enum, default_value_t = Owner::Operator)]
+    wwsf: Owner,
 }
 
-/// The WWSFs, by the names of their state folders.
+/// The WWSFs.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Wwsf {
+enum Owner {
     /// The operator's
-    Wwsf,
+    Operator,
     /// The partner's
-    PartnerWwsf,
+    Partner,
     /// The one that nobody authorised
-    RogueWwsf,
+    Rogue,
 }
 
 impl RotateKeys {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode> {
-        let name = self.wwsf.to_possible_value().context("a WWSF has a name")?;
-        let state = common.state()?.path(name.get_name());
+        let folder = match self.wwsf {
+            Owner::Operator => "wwsf",
+            Owner::Partner => "partner-wwsf",
+            Owner::Rogue => "rogue-wwsf",
+        };
+        let state = common.state()?.path(folder);
         let kid = wwsf::keys::rotate(&state).with_context(|| format!("rotating the keys in {}", state.display()))?;
-        println!(
-            "{} signs with {}; the old key stays published until its tokens have expired",
-            name.get_name(),
-            kid.as_str()
-        );
+        println!("{folder} signs with {}; the old key stays published until its tokens have expired", kid.as_str());
         Ok(ExitCode::SUCCESS)
     }
 }
