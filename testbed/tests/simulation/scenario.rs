@@ -34,6 +34,8 @@ pub(crate) enum Mishap {
 pub(crate) struct Report {
     /// How often anybody had to wait and try again.
     pub(crate) retries: usize,
+    /// How many datagrams were lost.
+    pub(crate) lost: usize,
     /// A hash of every message that was delivered, with its time.
     pub(crate) trace: u64,
 }
@@ -69,7 +71,7 @@ pub(crate) fn run(seed: u64, plan: Plan) -> Report {
     let end = world.after(Duration::from_secs(3 * 3600));
     world.run_until(end, |_| false);
     check_empty(seed, &mut world);
-    Report { retries, trace: world.trace }
+    Report { retries, lost: world.lost, trace: world.trace }
 }
 
 fn befall(world: &mut World, mishap: Mishap) {
@@ -103,6 +105,11 @@ fn check_settled(seed: u64, world: &World) {
         }
     }
     let at_edge = world.edge.registrations(world.now);
+    for registration in at_edge.iter().filter(|registration| registration.alive) {
+        let holder = world.holder(registration.flow).map(|wic| wic.person.impu.as_str());
+        let identities: Vec<&str> = registration.impus.iter().map(Impu::as_str).collect();
+        assert_eq!(holder.as_slice(), identities, "seed {seed}: a connection has another's identities");
+    }
     let welcome = world.wics.iter().filter(|wic| wic.person.welcome);
     for wic in welcome {
         let own: Impu = wic.person.impu.parse().unwrap();
@@ -115,7 +122,10 @@ fn check_settled(seed: u64, world: &World) {
         let set = world.scscf.registration(&own);
         let bindings = set.map(|set| set.bindings.as_slice()).unwrap_or_default();
         let at_home = bindings.iter().filter(|b| b.contact.instance().as_deref() == Some(&wic.instance));
-        assert_eq!(at_home.count(), 1, "seed {seed}: {own} at {} is bound once", wic.instance);
+        let contacts: Vec<String> = at_home.map(|binding| binding.contact.uri.to_string()).collect();
+        assert_eq!(contacts.len(), 1, "seed {seed}: {own} at {} is bound once", wic.instance);
+        let same = at_edge.iter().any(|r| r.alive && contacts.contains(&r.contact) && r.impus.contains(&own));
+        assert!(same, "seed {seed}: eP-CSCF and S-CSCF disagree on where {own} is");
         assert!(bindings.iter().all(|b| b.impi.as_str() == wic.person.impi && b.impu == own), "seed {seed}");
     }
     let strangers =

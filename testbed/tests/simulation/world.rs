@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub(crate) hss_silent_until: Instant,
     /// All that was delivered, hashed.
     pub(crate) trace: u64,
+    /// How many datagrams were lost.
+    pub(crate) lost: usize,
     dice: SeededEntropy,
     waf: Waf,
     flows: FlowIds,
@@ -125,6 +127,7 @@ impl World {
             faults,
             hss_silent_until: now.mono,
             trace: 0,
+            lost: 0,
             dice,
             waf: Waf::new(),
             flows: FlowIds::new(0),
@@ -160,6 +163,11 @@ impl World {
 
     pub(crate) fn after(&self, delay: Duration) -> Instant {
         self.now.mono + delay
+    }
+
+    /// Whose connection it is, as long as it is open.
+    pub(crate) fn holder(&self, flow: FlowId) -> Option<&Wic> {
+        self.wic_of.get(&flow).map(|(index, _)| &self.wics[*index])
     }
 
     /// All connections break, as when a cable is pulled.
@@ -393,6 +401,7 @@ impl World {
         assert_eq!(to.transport, Transport::Udp);
         let to = to.addr.port();
         if self.roll(1000) < self.faults.lost {
+            self.lost += 1;
             return;
         }
         let copies = if self.roll(1000) < self.faults.doubled { 2 } else { 1 };
