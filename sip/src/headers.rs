@@ -4,6 +4,7 @@ mod address;
 mod auth;
 mod charging;
 mod simple;
+mod tags;
 mod via;
 
 pub use address::{
@@ -19,6 +20,7 @@ pub use simple::{
     CSeq, CallId, ContentDisposition, ContentType, Event, Expires, FlowTimer, MaxForwards, MinExpires, MinSe, RAck,
     RSeq, Reason, RetryAfter, SessionExpires, SubscriptionState,
 };
+pub use tags::{Allow, ProxyRequire, Require, Supported, Unsupported};
 pub use via::Via;
 
 use crate::{HeaderError, HeaderName, Headers};

@@ -72,8 +72,8 @@ pub fn unquote(s: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// `text` with every control character but the tab made a space, unless it may stand there (see
-/// [`has_stray_control`]): safe to put on a header line.
+/// `text` with every control character but the tab made a space, unless all of them stand where
+/// they may (escaped, in a quoted string): safe to put on a header line.
 pub fn one_line(text: Text) -> Text {
     if !has_stray_control(&text) {
         return text;

@@ -4,11 +4,11 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use sip::headers::{
-    AuthenticationInfo, Authorization, BearerChallenge, BearerStyle, BearerToken, CSeq, CallId, Challenge, Contact,
-    ContentType, Credentials, DigestChallenge, DigestCredentials, Event, Expires, From, MaxForwards, MinExpires,
-    NameAddr, PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PChargingVector, PServedUser, PVisitedNetworkId,
-    Path, ProxyAuthenticate, ProxyAuthorization, RAck, Route, ServiceRoute, SubscriptionState, To, TypedHeader, Via,
-    WwwAuthenticate,
+    Allow, AuthenticationInfo, Authorization, BearerChallenge, BearerStyle, BearerToken, CSeq, CallId, Challenge,
+    Contact, ContentType, Credentials, DigestChallenge, DigestCredentials, Event, Expires, From, MaxForwards,
+    MinExpires, NameAddr, PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PChargingVector, PServedUser,
+    PVisitedNetworkId, Path, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, Require, Route, ServiceRoute,
+    SubscriptionState, Supported, To, TypedHeader, Unsupported, Via, WwwAuthenticate,
 };
 use sip::{Framing, Headers, Host, Message, Method, OtherUri, Param, Params, SipUri, TelUri, Uri, syntax};
 use std::fmt::Debug;
@@ -182,6 +182,16 @@ proptest! {
         same(SubscriptionState { state: token.clone(), params: params.clone() })?;
         same(PAccessNetworkInfo { access: token, params: params.clone() })?;
         same(ContentType { media_type: media, params })?;
+    }
+
+    #[test]
+    fn option_tags_and_methods(tag in boxed(TOKEN), method in method()) {
+        prop_assert!(Supported(tag.clone()).is(&tag.to_ascii_uppercase()));
+        same(Require(tag.clone()))?;
+        same(ProxyRequire(tag.clone()))?;
+        same(Supported(tag.clone()))?;
+        same(Unsupported(tag))?;
+        same(Allow(method))?;
     }
 
     #[test]
