@@ -1,4 +1,4 @@
-//! A headless WIC: [`wic::Agent`] with tokio's sockets, for the command line and for tests.
+//! A headless WIC: [`Agent`](::wic::Agent) with tokio's sockets, for the command line and for tests.
 //!
 //! It does what the page does, in the same order: fetches the page (W1), logs in and fetches a
 //! token where the flow wants that, opens the WebSocket with the page's Origin, registers.
