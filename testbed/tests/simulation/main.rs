@@ -5,6 +5,8 @@
 //! `SIMULATION_RUNS=1000` runs that many seeds where the default is a few.
 
 mod agenda;
+mod browser;
+mod machines;
 mod people;
 mod scenario;
 mod tokens;

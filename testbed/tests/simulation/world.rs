@@ -1,28 +1,21 @@
 //! The machines and the wires between them.
 
 use crate::agenda::Agenda;
+use crate::browser::{Link, Wic};
+use crate::machines::{EPCSCF, ICSCF, SCSCF, accept, core_peer, new_edge, new_icscf, new_scscf, server, wic_peer};
 use crate::people::{Lie, Person};
 use crate::tokens::{Grant, Waf};
 use bytes::Bytes;
-use epcscf::{Edge, FlowIds, KeysAnswer, KeysAsk, upgrade};
-use ims::Scenario;
-use mock_ims::cx::{ServerCapabilities, ServerName};
+use epcscf::{Edge, FlowIds, KeysAnswer, KeysAsk};
+use mock_ims::cx::ServerCapabilities;
 use mock_ims::hss::{AdminRequest, Hss, HssConfig, MemoryStore};
-use mock_ims::icscf::Candidate;
-use mock_ims::policy::Policy;
-use mock_ims::{CxAsk, CxReply, Icscf, Scscf, TrustedNode, icscf, scscf};
+use mock_ims::{CxAsk, CxReply, Icscf, Scscf};
 use sip::node::{Node, Output};
-use sip::transaction::Timers;
-use sip::{Entropy, FlowId, Instant, Now, Peer, SeededEntropy, Transport};
+use sip::{FlowId, Instant, Now, Peer, SeededEntropy, Transport};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
 use std::time::Duration;
-use wic::{Access, Agent, DigestAccess, InstanceId, State, TokenAccess, TokenGrant, TokenScenario};
-
-pub(crate) const EPCSCF: u16 = 5060;
-pub(crate) const ICSCF: u16 = 5070;
-pub(crate) const SCSCF: u16 = 5080;
+use wic::{State, TokenGrant};
 
 const UNIX_START: u64 = 1_700_000_000;
 /// How long a token is good: shorter than the stay, so that tokens are refreshed too.
@@ -61,25 +54,6 @@ pub(crate) enum Happening {
     Token { wic: usize },
     Start { wic: usize },
     Leave { wic: usize },
-}
-
-/// One browser.
-pub(crate) struct Wic {
-    pub(crate) person: Person,
-    pub(crate) agent: Agent,
-    pub(crate) instance: String,
-    /// How often it had to wait and try again.
-    pub(crate) retries: usize,
-    link: Option<Link>,
-    links: u64,
-}
-
-/// A WebSocket: nothing is lost on it and nothing overtakes.
-struct Link {
-    id: u64,
-    flow: Option<FlowId>,
-    up_until: Instant,
-    down_until: Instant,
 }
 
 pub(crate) struct World {
@@ -449,111 +423,8 @@ impl World {
     }
 }
 
-impl Wic {
-    fn new(person: Person, dice: &mut SeededEntropy) -> Self {
-        let instance = InstanceId::random(dice);
-        let url = "wss://localhost:7443/".parse().unwrap();
-        let impu = person.impu.parse().unwrap();
-        let token = |scenario| {
-            Access::Token(TokenAccess { impu: Some(person.impu.parse().unwrap()), ..TokenAccess::new(scenario) })
-        };
-        let access = match person.scenario {
-            Scenario::ImsDigest => {
-                let (impi, password) = (person.impi.parse().unwrap(), person.password.as_str().into());
-                Access::Digest(DigestAccess::new(url, impi, impu, "ims.example".parse().unwrap(), password))
-            }
-            Scenario::WebAuth => token(TokenScenario::WebAuth),
-            Scenario::WildcardRange => token(TokenScenario::WildcardRange),
-        };
-        let config = wic::Config::new(access, instance.clone());
-        let agent = Agent::new(config, SeededEntropy::new(dice.next_u64()));
-        let instance = instance.as_str().to_owned();
-        Self { person, agent, instance, retries: 0, link: None, links: 0 }
-    }
-
-    fn is_on(&self, id: u64) -> bool {
-        self.link.as_ref().is_some_and(|link| link.id == id)
-    }
-
-    /// What comes to a browser is about its own user and nobody else.
-    fn look_at(&self, octets: &[u8]) {
-        let text = String::from_utf8_lossy(octets);
-        if !text.starts_with("SIP/2.0 200") {
-            return;
-        }
-        let Person { impu, welcome, .. } = &self.person;
-        assert!(*welcome, "{impu} must not be registered:\n{text}");
-        for line in text.lines().filter(|line| line.starts_with("To:") || line.starts_with("P-Associated-URI:")) {
-            assert!(line.contains(&format!("<{impu}>")) && line.matches("sip:").count() == 1, "{impu} got {line}");
-        }
-    }
-}
-
 fn run_timer<N: Node>(node: &mut N, now: Now) {
     if node.poll_timeout().is_some_and(|at| at <= now.mono) {
         node.handle_timeout(now);
     }
-}
-
-fn accept(edge: &Edge, origin: &str) -> upgrade::Accepted {
-    let request = http::Request::get("/")
-        .header("host", "localhost:7443")
-        .header("upgrade", "websocket")
-        .header("connection", "Upgrade")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .header("sec-websocket-protocol", "sip")
-        .header("origin", origin)
-        .body(())
-        .unwrap();
-    let load = |_: Option<&epcscf::Origin>| upgrade::Load::default();
-    upgrade::check(&request.into_parts().0, &edge.policy().connection, edge.records(), load).unwrap()
-}
-
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
-}
-
-fn core_peer(port: u16) -> Peer {
-    Peer::new(Transport::Udp, local(port))
-}
-
-fn wic_peer(flow: FlowId) -> Peer {
-    Peer::on_flow(Transport::Wss, local(50_000), flow)
-}
-
-fn server() -> ServerName {
-    ServerName::parse("sip:scscf1.ims.example").unwrap()
-}
-
-fn entropy(seed: u64) -> Box<dyn Entropy + Send> {
-    Box::new(SeededEntropy::new(seed))
-}
-
-fn new_edge(now: Now, seed: u64) -> Edge {
-    Edge::new(epcscf::Config::default(), entropy(seed), now).unwrap()
-}
-
-fn new_icscf(seed: u64) -> Icscf {
-    let config = icscf::Config {
-        host: "icscf.ims.example".parse().unwrap(),
-        port: Some(ICSCF),
-        home_network: "ims.example".into(),
-        trusted: vec![TrustedNode::from(local(EPCSCF))],
-        scscfs: vec![Candidate { name: server(), peer: core_peer(SCSCF), capabilities: vec![] }],
-        policy: Policy::default(),
-        timers: Timers::default(),
-    };
-    Icscf::new(config, entropy(seed))
-}
-
-fn new_scscf(seed: u64) -> Scscf {
-    let config = scscf::Config {
-        name: server(),
-        domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
-        trusted: vec![TrustedNode::from(local(ICSCF))],
-        policy: Policy::default(),
-        timers: Timers::default(),
-    };
-    Scscf::new(config, entropy(seed)).unwrap()
 }

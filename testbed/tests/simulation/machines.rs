@@ -1,0 +1,77 @@
+//! The nodes as they are configured here, and where they are.
+
+use epcscf::{Edge, upgrade};
+use mock_ims::cx::ServerName;
+use mock_ims::icscf::Candidate;
+use mock_ims::policy::Policy;
+use mock_ims::{Icscf, Scscf, TrustedNode, icscf, scscf};
+use sip::transaction::Timers;
+use sip::{Entropy, FlowId, Now, Peer, SeededEntropy, Transport};
+use std::net::SocketAddr;
+
+pub(crate) const EPCSCF: u16 = 5060;
+pub(crate) const ICSCF: u16 = 5070;
+pub(crate) const SCSCF: u16 = 5080;
+
+pub(crate) fn accept(edge: &Edge, origin: &str) -> upgrade::Accepted {
+    let request = http::Request::get("/")
+        .header("host", "localhost:7443")
+        .header("upgrade", "websocket")
+        .header("connection", "Upgrade")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("sec-websocket-protocol", "sip")
+        .header("origin", origin)
+        .body(())
+        .unwrap();
+    let load = |_: Option<&epcscf::Origin>| upgrade::Load::default();
+    upgrade::check(&request.into_parts().0, &edge.policy().connection, edge.records(), load).unwrap()
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+pub(crate) fn core_peer(port: u16) -> Peer {
+    Peer::new(Transport::Udp, local(port))
+}
+
+pub(crate) fn wic_peer(flow: FlowId) -> Peer {
+    Peer::on_flow(Transport::Wss, local(50_000), flow)
+}
+
+pub(crate) fn server() -> ServerName {
+    ServerName::parse("sip:scscf1.ims.example").unwrap()
+}
+
+pub(crate) fn entropy(seed: u64) -> Box<dyn Entropy + Send> {
+    Box::new(SeededEntropy::new(seed))
+}
+
+pub(crate) fn new_edge(now: Now, seed: u64) -> Edge {
+    Edge::new(epcscf::Config::default(), entropy(seed), now).unwrap()
+}
+
+pub(crate) fn new_icscf(seed: u64) -> Icscf {
+    let config = icscf::Config {
+        host: "icscf.ims.example".parse().unwrap(),
+        port: Some(ICSCF),
+        home_network: "ims.example".into(),
+        trusted: vec![TrustedNode::from(local(EPCSCF))],
+        scscfs: vec![Candidate { name: server(), peer: core_peer(SCSCF), capabilities: vec![] }],
+        policy: Policy::default(),
+        timers: Timers::default(),
+    };
+    Icscf::new(config, entropy(seed))
+}
+
+pub(crate) fn new_scscf(seed: u64) -> Scscf {
+    let config = scscf::Config {
+        name: server(),
+        domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
+        trusted: vec![TrustedNode::from(local(ICSCF))],
+        policy: Policy::default(),
+        timers: Timers::default(),
+    };
+    Scscf::new(config, entropy(seed)).unwrap()
+}
