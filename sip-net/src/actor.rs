@@ -36,8 +36,7 @@ impl FlowSink for NoFlows {
     fn close(&mut self, _: FlowId, _: u16, _: Cow<'static, str>) {}
 }
 
-/// A handle to a node that runs in its own task. The node stops when the last handle is dropped, or
-/// at [`Actor::stop`].
+/// A handle to a node that runs in its own task. The node stops when the last handle is dropped.
 pub struct Actor<N> {
     calls: mpsc::Sender<Call<N>>,
 }
