@@ -146,11 +146,8 @@ fn ask_hss(
     let (summary, text) = (request.to_string(), format!("{request:#?}"));
     tap.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);
     metrics::counter!("ims_cx_requests_total", "command" => request.command_code().to_string()).increment(1);
-    let (at_hss, about) = (hss_tap.clone(), subject.clone());
-    let answer = desk.run(move |hss| {
-        at_hss.cx(Direction::In, own, &summary, about.as_deref(), &text);
-        hss.handle(&request)
-    });
+    hss_tap.cx(Direction::In, own, &summary, subject.as_deref(), &text);
+    let answer = desk.ask(request);
     async move {
         let Some(answer) = answer.await else { return (id, Err(CxFailure::Unreachable)) };
         let (summary, text) = (answer.to_string(), format!("{answer:#?}"));

@@ -1,6 +1,6 @@
 //! The HSS's thread. A commit waits for the disk, which no task of the runtime may.
 
-use crate::cx::{CxPush, CxRequest};
+use crate::cx::{CxAnswer, CxPush, CxRequest, ResultCode};
 use crate::hss::{AdminAnswer, AdminError, AdminRequest, Hss, Push};
 use ims::profile::Identity;
 use std::fmt;
@@ -11,7 +11,16 @@ use tokio::sync::{mpsc, oneshot};
 /// How many jobs may wait for the HSS.
 const QUEUE: usize = 4096;
 
-type Job = Box<dyn FnOnce(&mut Hss) + Send>;
+/// How many Cx requests one commit may cover.
+const MAX_BATCH: usize = 256;
+
+/// What the HSS is to do.
+enum Job {
+    /// Answer a Cx request.
+    Cx(CxRequest, Box<dyn FnOnce(CxAnswer) + Send>),
+    /// Anything else.
+    Run(Box<dyn FnOnce(&mut Hss) + Send>),
+}
 
 /// Hands jobs to the HSS, one at a time. Cheap to clone.
 #[derive(Clone)]
@@ -25,14 +34,27 @@ impl Desk {
     pub(super) fn open(mut hss: Hss, pushes: mpsc::UnboundedSender<Push>) -> Self {
         let (jobs, queue) = std_mpsc::sync_channel::<Job>(QUEUE);
         let thread = thread::spawn(move || {
-            while let Ok(job) = queue.recv() {
-                job(&mut hss);
+            while let Ok(first) = queue.recv() {
+                // What came in while the disk was written shares the next write.
+                work_off(&mut hss, [first].into_iter().chain(queue.try_iter().take(MAX_BATCH - 1)));
                 while let Some(push) = hss.poll_push() {
                     let _ = pushes.send(push);
                 }
             }
         });
         Self { jobs: Arc::new(Mutex::new(Some(jobs))), thread: Arc::new(Mutex::new(Some(thread))) }
+    }
+
+    /// Hands a Cx request over, after what was handed over before; the answer is waited for later.
+    /// `None` when the HSS is gone or has too much to do.
+    pub(super) fn ask(&self, request: CxRequest) -> impl Future<Output = Option<CxAnswer>> + Send + use<> {
+        let (tx, rx) = oneshot::channel();
+        let reply = Box::new(move |answer| drop(tx.send(answer)));
+        let submitted = self.submit(Job::Cx(request, reply));
+        async move {
+            submitted?;
+            rx.await.ok()
+        }
     }
 
     /// Has `f` run on the HSS, after what was handed over before; what it gives is waited for
@@ -43,9 +65,9 @@ impl Desk {
         F: FnOnce(&mut Hss) -> R + Send + 'static,
     {
         let (tx, rx) = oneshot::channel();
-        let submitted = self.submit(Box::new(move |hss| {
+        let submitted = self.submit(Job::Run(Box::new(move |hss| {
             let _ = tx.send(f(hss));
-        }));
+        })));
         async move {
             submitted?;
             rx.await.ok()
@@ -56,9 +78,9 @@ impl Desk {
     pub(super) fn administer(&self, request: AdminRequest) -> Result<AdminAnswer, AdminError> {
         let gone = || AdminError::Store("the HSS is stopping".into());
         let (tx, rx) = std_mpsc::sync_channel(1);
-        self.submit(Box::new(move |hss| {
+        self.submit(Job::Run(Box::new(move |hss| {
             let _ = tx.send(hss.admin(request));
-        }))
+        })))
         .ok_or_else(gone)?;
         rx.recv().unwrap_or_else(|_| Err(gone()))
     }
@@ -80,6 +102,33 @@ impl Desk {
     fn submit(&self, job: Job) -> Option<()> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.try_send(job).ok()
     }
+}
+
+/// Does jobs in their order; Cx requests that follow each other share one commit.
+fn work_off(hss: &mut Hss, jobs: impl Iterator<Item = Job>) {
+    let (mut requests, mut replies) = (Vec::new(), Vec::new());
+    for job in jobs {
+        match job {
+            Job::Cx(request, reply) => {
+                requests.push(request);
+                replies.push(reply);
+            }
+            Job::Run(f) => {
+                answer(hss, &mut requests, &mut replies);
+                f(hss);
+            }
+        }
+    }
+    answer(hss, &mut requests, &mut replies);
+}
+
+fn answer(hss: &mut Hss, requests: &mut Vec<CxRequest>, replies: &mut Vec<Box<dyn FnOnce(CxAnswer) + Send>>) {
+    let answers = hss.handle_batch(requests).unwrap_or_else(|error| {
+        tracing::error!(%error, "the subscriber store failed");
+        requests.iter().map(|request| request.failed(ResultCode::UnableToComply)).collect()
+    });
+    requests.clear();
+    replies.drain(..).zip(answers).for_each(|(reply, answer)| reply(answer));
 }
 
 impl fmt::Debug for Desk {
