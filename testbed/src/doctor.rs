@@ -33,7 +33,7 @@ pub enum Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Good => "ok",
             Self::Note => "note",
             Self::Bad => "BAD",
