@@ -17,7 +17,7 @@ const MAX_BATCH: usize = 256;
 /// What the HSS is to do.
 enum Job {
     /// Answer a Cx request.
-    Cx(CxRequest, Box<dyn FnOnce(CxAnswer) + Send>),
+    Cx(Box<CxRequest>, Box<dyn FnOnce(CxAnswer) + Send>),
     /// Anything else.
     Run(Box<dyn FnOnce(&mut Hss) + Send>),
 }
@@ -50,7 +50,7 @@ impl Desk {
     pub(super) fn ask(&self, request: CxRequest) -> impl Future<Output = Option<CxAnswer>> + Send + use<> {
         let (tx, rx) = oneshot::channel();
         let reply = Box::new(move |answer| drop(tx.send(answer)));
-        let submitted = self.submit(Job::Cx(request, reply));
+        let submitted = self.submit(Job::Cx(Box::new(request), reply));
         async move {
             submitted?;
             rx.await.ok()
@@ -110,7 +110,7 @@ fn work_off(hss: &mut Hss, jobs: impl Iterator<Item = Job>) {
     for job in jobs {
         match job {
             Job::Cx(request, reply) => {
-                requests.push(request);
+                requests.push(*request);
                 replies.push(reply);
             }
             Job::Run(f) => {

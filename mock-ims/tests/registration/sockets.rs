@@ -5,8 +5,9 @@ use crate::world::{impi, impu};
 use mock_ims::hss::{AdminAnswer, AdminRequest, administer};
 use mock_ims::{Config, Running, Server, Taps};
 use sip::digest::{Algorithm, Ha1};
-use sip::{Framing, Message, Request, Response, StatusCode};
+use sip::{Framing, HeaderName, Message, Request, Response, StatusCode};
 use sip_net::Mw;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
@@ -83,6 +84,33 @@ async fn digest_registers_over_real_sockets_and_the_trace_keeps_its_secrets() {
         }
         core.running.shutdown().await;
     }
+}
+
+/// Many at once, whose Cx requests share commits.
+#[tokio::test]
+async fn a_crowd_that_comes_at_once_is_registered() {
+    let folder = TempDir::new().unwrap();
+    let core = Core::start(folder.path(), false).await;
+    for n in 0..32 {
+        let guest = format!("guest-{n}@partner.ims.example");
+        let mut client = Client { impu: format!("sip:{guest}"), impi: guest.clone(), ..core.client(&format!("g{n}")) };
+        core.edge.send_to(&client.register_by_tna(600, "").to_bytes(), core.icscf).await.unwrap();
+    }
+    let mut answered = BTreeSet::new();
+    let mut buffer = vec![0; 65_536];
+    while answered.len() < 32 {
+        let length = core.edge.recv(&mut buffer).await.unwrap();
+        let Ok(Message::Response(response)) = Message::parse(buffer[..length].to_vec(), Framing::Datagram) else {
+            panic!("not a response")
+        };
+        assert_eq!(response.status, StatusCode::OK);
+        let to = response.to().unwrap().uri.to_string();
+        let listed = response.headers.value(&HeaderName::PAssociatedUri).unwrap();
+        assert_eq!(listed, format!("<{to}>"), "nobody gets another's answer");
+        answered.insert(to);
+    }
+    assert_eq!(core.running.scscf(|scscf, _| scscf.bindings()).await, Some(32));
+    core.running.shutdown().await;
 }
 
 /// TNA-03, by real addresses: the word of the eP-CSCF's socket counts, another socket's does not.
