@@ -3,6 +3,7 @@
 use super::Common;
 use anyhow::{Context, Result};
 use clap::Args;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use testbed::config::Ports;
 use testbed::up::Nodes;
@@ -67,7 +68,8 @@ impl Run {
             .try_fold(filter, |filter, name| {
                 Ok::<_, anyhow::Error>(filter.add_directive(format!("{name}=info").parse()?))
             })?;
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        tracing_subscriber::fmt().with_ansi(colour).with_env_filter(filter).with_writer(std::io::stderr).init();
         let ports = if self.any_ports { Ports::any() } else { Ports::default() };
         let config = common.config_from(&Config { ports, ..Config::default() })?;
         // Before anything listens, so that a signal during the start is not lost.
