@@ -57,9 +57,9 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// In the order in which CI runs them.
+    /// In the order in which CI runs them. The WIC comes early, since the WWSF embeds it.
     pub(crate) const ALL: [Self; 7] =
-        [Self::Fmt, Self::Clippy, Self::Doc, Self::Wasm, Self::Wasm32, Self::Test, Self::E2e];
+        [Self::Fmt, Self::Wasm, Self::Wasm32, Self::Clippy, Self::Doc, Self::Test, Self::E2e];
 
     fn name(self) -> &'static str {
         match self {
