@@ -92,7 +92,7 @@ impl Options {
             User::Guest { .. } => Access::Token(self.token_access(TokenScenario::WildcardRange, epcscf)),
         };
         let instance = self.instance.clone().unwrap_or_else(|| InstanceId::random(&mut OsEntropy));
-        Ok(Config { access, instance, expires: self.expires, timers: self.timers })
+        Ok(Config { expires: self.expires, timers: self.timers, ..Config::new(access, instance) })
     }
 
     fn token_access(&self, scenario: TokenScenario, wss_url: Option<WssUrl>) -> TokenAccess {

@@ -135,7 +135,12 @@ impl Session {
             | Event::MessageReceived(_)
             | Event::TokenRefreshed { .. }
             | Event::Registered(_)
-            | Event::Deregistered { .. } => {}
+            | Event::Deregistered { .. }
+            | Event::Call { .. }
+            | Event::Message { .. }
+            | Event::MessageDelivered { .. }
+            | Event::MessageFailed { .. }
+            | Event::OptionsAnswered { .. } => {}
         }
     }
 

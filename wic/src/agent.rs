@@ -1,5 +1,6 @@
 //! The user agent: it drives a registration over a connection that its shell opens.
 
+mod calling;
 mod connection;
 mod registering;
 mod tokens;

@@ -15,14 +15,25 @@ pub struct Config {
     pub instance: InstanceId,
     /// The expiry that it asks for.
     pub expires: Duration,
+    /// Whether it subscribes to what happens to its registration (RFC 3680, TS 24.229 §5.1.1.3).
+    pub reg_event: bool,
     /// Its timers.
     pub timers: Timers,
+    /// How much it does at a time.
+    pub limits: Limits,
 }
 
 impl Config {
     /// A WIC with the default expiry (one hour) and timers.
     pub fn new(access: Access, instance: InstanceId) -> Self {
-        Self { access, instance, expires: Duration::from_secs(3600), timers: Timers::default() }
+        Self {
+            access,
+            instance,
+            expires: Duration::from_secs(3600),
+            reg_event: false,
+            timers: Timers::default(),
+            limits: Limits::default(),
+        }
     }
 
     /// Which of the three flows this is.
@@ -140,6 +151,18 @@ pub struct Timers {
     /// How long a registration must have lasted before its loss counts as the first again
     /// (RFC 5626 §4.5, min-regtime).
     pub stable: Duration,
+    /// How long we let it ring before we give a call up (CANCEL; counts as 408).
+    pub give_up: Duration,
+    /// How long it rings here before the caller is told 480.
+    pub no_answer: Duration,
+    /// How long a call waits for a lost connection to come back.
+    pub grace: Duration,
+    /// The session interval that we ask for (RFC 4028 §4).
+    pub session: Duration,
+    /// The shortest session interval that we take (RFC 4028 §5: 90 s at least).
+    pub min_session: Duration,
+    /// How long de-registering waits for calls to be ended in order.
+    pub release: Duration,
 }
 
 impl Default for Timers {
@@ -154,6 +177,30 @@ impl Default for Timers {
             retry_base: secs(30),
             retry_max: secs(1800),
             stable: secs(120),
+            give_up: secs(180),
+            no_answer: secs(120),
+            grace: secs(10),
+            session: secs(1800),
+            min_session: secs(90),
+            release: secs(2),
         }
+    }
+}
+
+/// How much a WIC does at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls that have not ended. One more that comes in gets 486.
+    pub calls: usize,
+    /// The longest text of a message, either way. More than RFC 3428 §8 allows over paths without
+    /// congestion control, of which this testbed has none.
+    pub message_octets: usize,
+    /// Messages and queries of ours that wait for their answer.
+    pub pending: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { calls: 4, message_octets: 64 * 1024, pending: 32 }
     }
 }

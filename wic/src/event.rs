@@ -2,7 +2,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Binding, Failure, State, WssUrl};
+use crate::{Binding, CallEvent, CallId, Failure, MessageId, OptionsId, Party, State, WssUrl};
+use ims::Impu;
 
 /// What the shell is to do.
 #[derive(Clone, Debug)]
@@ -83,6 +84,47 @@ pub enum Event {
     },
     /// It failed; whether for good, the state tells.
     Failed(Failure),
+    /// Something happened in a call.
+    Call {
+        /// Which.
+        call: CallId,
+        /// What.
+        event: CallEvent,
+    },
+    /// A message came (RFC 3428).
+    Message {
+        /// Who sent it.
+        from: Party,
+        /// To which of our identities (P-Called-Party-ID).
+        called: Option<Impu>,
+        /// What it says.
+        text: String,
+    },
+    /// The other side took a message.
+    MessageDelivered {
+        /// Which.
+        id: MessageId,
+    },
+    /// A message did not arrive.
+    MessageFailed {
+        /// Which.
+        id: MessageId,
+        /// The status; 408 when nobody answered, 503 when the connection was lost.
+        status: u16,
+        /// Why.
+        reason: String,
+    },
+    /// An OPTIONS was answered, or was not (408, 503).
+    OptionsAnswered {
+        /// Which.
+        id: OptionsId,
+        /// The status.
+        status: u16,
+        /// Its reason phrase.
+        reason: String,
+        /// The methods that the other side takes.
+        allow: Vec<String>,
+    },
 }
 
 /// A message as it was on the wire, credentials included. `Debug` shows only its first line.

@@ -1,5 +1,6 @@
 //! The WebRTC IMS Client's user agent: registers by each of the three flows, keeps the
-//! registration alive, ends it. Sans-IO, native and wasm32.
+//! registration alive, ends it; calls and is called, sends messages and gets them. Sans-IO, native
+//! and wasm32.
 //!
 //! An [`Agent`] takes inputs, each with the time, and gives [`Output`]s. A shell owns the
 //! WebSocket, fetches tokens and sleeps:
@@ -15,22 +16,26 @@
 
 mod agent;
 mod backoff;
+mod call;
 mod config;
 mod event;
 mod failure;
 mod grant;
 mod instance;
 mod keepalive;
+mod message;
 mod registration;
 mod requests;
 mod state;
 mod url;
 
 pub use agent::Agent;
-pub use config::{Access, Config, DigestAccess, Opening, Timers, TokenAccess, TokenScenario};
+pub use call::{CallError, CallEvent, CallId, CallOptions, CallState, EndedBy, Party, Sdp};
+pub use config::{Access, Config, DigestAccess, Limits, Opening, Timers, TokenAccess, TokenScenario};
 pub use event::{Event, Output, TokenReason, Wire, close};
 pub use failure::{Cause, Failure};
 pub use grant::{GrantError, TokenFailure, TokenGrant};
 pub use instance::InstanceId;
+pub use message::{MessageId, OptionsId};
 pub use state::{Binding, State};
 pub use url::{WssUrl, WssUrlError};
