@@ -2,6 +2,7 @@
 
 mod address;
 mod auth;
+mod call;
 mod charging;
 mod simple;
 mod tags;
@@ -15,12 +16,13 @@ pub use auth::{
     AuthenticationInfo, Authorization, BearerChallenge, BearerStyle, BearerToken, Challenge, Credentials,
     DigestChallenge, DigestCredentials, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate,
 };
+pub use call::{Privacy, Refresher, Replaces, Warning};
 pub use charging::{PAccessNetworkInfo, PChargingVector, PVisitedNetworkId};
 pub use simple::{
     CSeq, CallId, ContentDisposition, ContentType, Event, Expires, FlowTimer, MaxForwards, MinExpires, MinSe, RAck,
     RSeq, Reason, RetryAfter, SessionExpires, SubscriptionState,
 };
-pub use tags::{Allow, ProxyRequire, Require, Supported, Unsupported};
+pub use tags::{Allow, AllowEvents, PEarlyMedia, ProxyRequire, Require, Supported, Unsupported};
 pub use via::Via;
 
 use crate::{HeaderError, HeaderName, Headers};

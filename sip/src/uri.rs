@@ -352,13 +352,27 @@ fn parse_tel(rest: &str) -> Result<TelUri, HeaderError> {
         Some(at) => (&rest[..at], uri_params(&rest[at + 1..])?),
         None => (rest, Params::new()),
     };
+    // A wildcarded identity, as P-Profile-Key carries it (TS 23.003 §13.4A): what lies between the
+    // delimiters is an expression.
+    let range = number.split_once('!').and_then(|(before, rest)| Some((before, rest.rsplit_once('!')?)));
+    if let Some((before, (_, after))) = range
+        && before.len() > 1
+        && [before.strip_prefix('+').unwrap_or(before), after].iter().all(|part| part.bytes().all(is_phone_char))
+    {
+        return Ok(TelUri { number: number.into(), params });
+    }
     let digits = number.strip_prefix('+').unwrap_or(number);
-    let valid = digits.bytes().any(|c| c.is_ascii_hexdigit() || matches!(c, b'*' | b'#'))
-        && digits.bytes().all(|c| c.is_ascii_hexdigit() || b"*#-.()".contains(&c));
+    let valid =
+        digits.bytes().any(|c| c.is_ascii_hexdigit() || matches!(c, b'*' | b'#')) && digits.bytes().all(is_phone_char);
     if !valid {
         return Err(HeaderError::new("malformed number in a tel URI (RFC 3966 §3)"));
     }
     Ok(TelUri { number: number.into(), params })
+}
+
+/// A digit of RFC 3966, or a separator.
+fn is_phone_char(c: u8) -> bool {
+    c.is_ascii_hexdigit() || b"*#-.()".contains(&c)
 }
 
 fn uri_params(text: &str) -> Result<Params, HeaderError> {

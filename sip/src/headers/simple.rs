@@ -200,7 +200,7 @@ token_headers! {
     ContentType media_type is_media_type,
     /// Content-Disposition (RFC 3261 §20.11).
     ContentDisposition disposition syntax::is_token,
-    /// Reason (RFC 3326), its first value.
+    /// One value of Reason (RFC 3326): a protocol with `cause` and `text`.
     Reason protocol syntax::is_token,
     /// Session-Expires, in seconds, with `refresher` (RFC 4028 §4).
     SessionExpires seconds |t| delta_seconds(t).is_some(),
@@ -212,19 +212,5 @@ impl ContentType {
     /// Whether the media type is `media_type`, without case and parameters.
     pub fn is(&self, media_type: &str) -> bool {
         self.media_type.eq_ignore_ascii_case(media_type)
-    }
-}
-
-impl SessionExpires {
-    /// The interval in seconds.
-    pub fn interval(&self) -> u32 {
-        delta_seconds(&self.seconds).unwrap_or(u32::MAX)
-    }
-}
-
-impl MinSe {
-    /// The interval in seconds.
-    pub fn interval(&self) -> u32 {
-        delta_seconds(&self.seconds).unwrap_or(u32::MAX)
     }
 }

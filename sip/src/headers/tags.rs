@@ -1,10 +1,10 @@
-//! Lists of tokens: option tags (RFC 3261 §19.2) and methods.
+//! Lists of tokens: option tags (RFC 3261 §19.2), event packages, methods.
 
 use super::{ListHeader, TypedHeader};
 use crate::{HeaderError, HeaderName, Method, syntax};
 use std::fmt;
 
-macro_rules! option_tags {
+macro_rules! token_lists {
     ($($(#[$doc:meta])* $type:ident),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ macro_rules! option_tags {
 
             fn parse(value: &str) -> Result<Self, HeaderError> {
                 if !syntax::is_token(value) {
-                    return Err(HeaderError::new("an option tag is not a token (RFC 3261 §25.1)"));
+                    return Err(HeaderError::new(concat!("an element of ", stringify!($type), " is not a token (RFC 3261 §25.1)")));
                 }
                 Ok(Self(value.into()))
             }
@@ -38,7 +38,7 @@ macro_rules! option_tags {
     )+};
 }
 
-option_tags! {
+token_lists! {
     /// One option tag of Require (RFC 3261 §20.32).
     Require,
     /// One option tag of Proxy-Require (RFC 3261 §20.29).
@@ -47,6 +47,10 @@ option_tags! {
     Supported,
     /// One option tag of Unsupported (RFC 3261 §20.40).
     Unsupported,
+    /// One event package of Allow-Events (RFC 6665 §8.2.2).
+    AllowEvents,
+    /// One parameter of P-Early-Media: `supported`, `gated` or a direction (RFC 5009 §8).
+    PEarlyMedia,
 }
 
 /// One method of Allow (RFC 3261 §20.5).
