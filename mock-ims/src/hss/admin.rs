@@ -1,3 +1,6 @@
+mod identities;
+mod termination;
+
 use std::collections::BTreeMap;
 
 use ims::profile::{Identity, PublicIdentity, ServiceProfile};
@@ -8,7 +11,7 @@ use super::directory::{Conflict, Found};
 use super::push;
 use super::record::{Authentication, ImplicitSet, Pool, Registration, Subscription};
 use super::{Hss, Push};
-use crate::cx::{Capacity, CxPush, DeregistrationReason, DigestAuthenticate, Ppr, Rtr, ServerName};
+use crate::cx::{Capacity, DeregistrationReason, DigestAuthenticate, Ppr, ServerName};
 
 /// What an operator asks of the HSS.
 ///
@@ -55,6 +58,24 @@ pub enum AdminRequest {
         impu: Impu,
         /// What the S-CSCF is told.
         reason: DeregistrationReason,
+    },
+    /// Ends every registration of a private identity.
+    DeregisterUser {
+        /// Who.
+        impi: Impi,
+        /// What the S-CSCF is told.
+        reason: DeregistrationReason,
+    },
+    /// Changes the public identities of a private identity, in the first of its sets.
+    ChangeIdentities {
+        /// Whose.
+        impi: Impi,
+        /// The new default public identity; none leaves it, or takes the first when it is removed.
+        default: Option<Impu>,
+        /// What is added.
+        add: Vec<Identity>,
+        /// What is removed.
+        remove: Vec<Identity>,
     },
 }
 
@@ -177,6 +198,10 @@ impl Hss {
             AdminRequest::SetPassword { impi, password } => self.set_password(&impi, &password)?,
             AdminRequest::SetAllowed { impu, wafs, wwsfs } => self.set_allowed(&impu, wafs, wwsfs)?,
             AdminRequest::Deregister { impu, reason } => self.end_registration(&impu, reason)?,
+            AdminRequest::DeregisterUser { impi, reason } => self.end_registrations(&impi, reason)?,
+            AdminRequest::ChangeIdentities { impi, default, add, remove } => {
+                self.change_identities(&impi, default, add, &remove)?
+            }
         };
         Ok((AdminAnswer::Done, pushes))
     }
@@ -195,10 +220,15 @@ impl Hss {
     }
 
     fn check_new(&self, subscription: &Subscription) -> Result<(), AdminError> {
-        check_consistent(subscription)?;
         if self.directory.subscription(&subscription.name).is_some() {
             return Err(AdminError::Taken(subscription.name.clone()));
         }
+        self.check(subscription)
+    }
+
+    /// The rules on a new or changed subscription: by itself, and beside the others.
+    fn check(&self, subscription: &Subscription) -> Result<(), AdminError> {
+        check_consistent(subscription)?;
         match self.directory.conflict(subscription) {
             Some(Conflict::Impi(impi)) => Err(AdminError::Taken(impi.to_string())),
             Some(Conflict::Impu(impu)) => Err(AdminError::Taken(impu.to_string())),
@@ -207,44 +237,6 @@ impl Hss {
             }
             None => Ok(()),
         }
-    }
-
-    fn remove_user(&mut self, impi: &Impi) -> Result<Vec<Push>, AdminError> {
-        let mut subscription = self.provisioned(impi)?;
-        let mut ended: Option<(ServerName, Vec<Impu>)> = None;
-        for set in subscription.sets.iter_mut().filter(|set| set.impis.contains(impi)) {
-            let sole = set.impis.len() == 1;
-            let served = match &set.registration {
-                Registration::Registered { server, impis } if impis.contains(impi) => Some(server.clone()),
-                Registration::Unregistered { server } if sole => Some(server.clone()),
-                _ => None,
-            };
-            if let Some(server) = served {
-                ended.get_or_insert((server, Vec::new())).1.extend(set.profile.distinct_impus().cloned());
-            }
-            set.impis.remove(impi);
-            set.pending.remove(impi);
-            if set.registration.is_registered() {
-                set.registration.leave(Some(impi), false);
-            }
-        }
-        subscription.sets.retain(|set| !set.impis.is_empty());
-        subscription.users.remove(impi);
-        match subscription.users.is_empty() {
-            true => self.directory.remove(&subscription.name),
-            false => self.directory.put(subscription),
-        }
-        let rtr = ended.map(|(to, public_identities)| Push {
-            to,
-            message: CxPush::Rtr(Rtr {
-                user_name: impi.clone(),
-                associated: Vec::new(),
-                public_identities,
-                reason: DeregistrationReason::PermanentTermination,
-                info: "subscriber removed".into(),
-            }),
-        });
-        Ok(rtr.into_iter().collect())
     }
 
     fn set_barred(&mut self, impu: &Impu, barred: bool) -> Result<Vec<Push>, AdminError> {
@@ -278,19 +270,6 @@ impl Hss {
         self.directory.put(subscription);
         let ppr = Ppr { user_name: impi.clone(), user_data: None, auth: Some(auth), allowed: None };
         Ok(to.into_iter().map(|to| Push { to, message: ppr.clone().into() }).collect())
-    }
-
-    fn end_registration(&mut self, impu: &Impu, reason: DeregistrationReason) -> Result<Vec<Push>, AdminError> {
-        let pushes = self.change_set(impu, |set| {
-            let rtr = push::terminate(set, reason, "ended by the operator");
-            set.registration = Registration::NotRegistered;
-            set.pending.clear();
-            rtr
-        })?;
-        match pushes.is_empty() {
-            true => Err(AdminError::NotRegistered(impu.to_string())),
-            false => Ok(pushes),
-        }
     }
 
     /// Changes the set that an identity is in, or falls into the range of.

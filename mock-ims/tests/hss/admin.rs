@@ -1,5 +1,6 @@
 //! What an operator does, and what the S-CSCF is told of it.
 
+use ims::Impu;
 use ims::profile::{Identity, PublicIdentity};
 use mock_ims::cx::{
     AllowedIdentities, AssignmentType, AuthScheme, AuthorizationType, CxPush, CxPushAnswer, DeregistrationReason, Ppa,
@@ -216,6 +217,57 @@ fn ending_the_registration_of_a_shared_identity_names_all_who_registered() {
     asked.hss.admin(AdminRequest::Deregister { impu: impu(shared), reason }).unwrap();
     let told = rtr(asked.hss.poll_push());
     assert_eq!((told.user_name, told.associated), (impi(ALICE.0), vec![impi(BOB.0)]));
+}
+
+#[test]
+fn ending_the_registrations_of_one_user_leaves_the_other_of_a_shared_identity() {
+    let shared = "sip:family@ims.example";
+    let mut family = subscription(ALICE.0, digest(ALICE.0), &[shared]);
+    family.users.insert(impi(BOB.0), digest(BOB.0));
+    family.sets[0].impis.insert(impi(BOB.0));
+    let mut asked = Asked::with([family]);
+    asked.sar((ALICE.0, shared), AssignmentType::Registration, S1);
+    asked.sar((BOB.0, shared), AssignmentType::Registration, S1);
+    let reason = DeregistrationReason::ServerChange;
+    let request = AdminRequest::DeregisterUser { impi: impi(ALICE.0), reason };
+    asked.hss.admin(request.clone()).unwrap();
+    let told = rtr(asked.hss.poll_push());
+    assert_eq!((told.user_name, told.associated, told.reason), (impi(ALICE.0), vec![], reason));
+    assert_eq!(told.public_identities, [impu(shared)]);
+    assert_eq!(asked.state(shared), registered(BOB.0, S1));
+    assert_eq!(asked.hss.admin(request), Err(AdminError::NotRegistered(ALICE.0.into())));
+    let stranger = AdminRequest::DeregisterUser { impi: impi("x@y.example"), reason };
+    assert_eq!(asked.hss.admin(stranger), Err(AdminError::Unknown("x@y.example".into())));
+}
+
+/// NET-08, at the HSS.
+#[test]
+fn changed_identities_are_pushed_and_clashes_refused() {
+    let mut asked = alice_registered();
+    let [old, new] = [ALICE.1, "sip:a2@ims.example"].map(impu);
+    let distinct = |impu: &Impu| Identity::Distinct(impu.clone());
+    let change = |default: Option<&Impu>, add: &[&Impu], remove: &[&Impu]| AdminRequest::ChangeIdentities {
+        impi: impi(ALICE.0),
+        default: default.cloned(),
+        add: add.iter().map(|impu| distinct(impu)).collect(),
+        remove: remove.iter().map(|impu| distinct(impu)).collect(),
+    };
+    asked.hss.admin(change(Some(&new), &[&new], &[])).unwrap();
+    let profile = ppr(asked.hss.poll_push()).user_data.unwrap().profile;
+    assert_eq!(profile.associated(), [&distinct(&new), &distinct(&old)]);
+    for (request, error) in [
+        (change(None, &[&impu(BOB.1)], &[]), Some(AdminError::Taken(BOB.1.into()))),
+        (change(None, &[], &[&impu(BOB.1)]), Some(AdminError::Unknown(BOB.1.into()))),
+        (change(Some(&impu(BOB.1)), &[], &[]), None),
+        (change(None, &[], &[&old, &new]), None),
+    ] {
+        let refused = asked.hss.admin(request).unwrap_err();
+        assert!(error.map_or(matches!(refused, AdminError::Invalid(_)), |error| error == refused), "{refused:?}");
+    }
+    asked.hss.admin(change(None, &[], &[&new])).unwrap();
+    let profile = ppr(asked.hss.poll_push()).user_data.unwrap().profile;
+    assert_eq!(profile.default, old, "the first that is left becomes the default");
+    assert_eq!(asked.hss.poll_push(), None);
 }
 
 /// CX-11: the S-CSCF's answer to a profile that it cannot take.

@@ -1,9 +1,11 @@
 //! `testbed user`.
 
 use super::Common;
-use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
-use ims::{Impi, Impu};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use ims::profile::Identity;
+use ims::{Impi, Impu, WildcardedImpu};
+use mock_ims::cx::DeregistrationReason;
 use mock_ims::hss::{AdminAnswer, AdminRequest, Subscriber, UserInfo, administer};
 use std::process::ExitCode;
 use wwsf::directory::{FileDirectory, UserRecord};
@@ -41,6 +43,49 @@ enum Command {
         /// A name, or a whole IMPI
         name: String,
     },
+    /// Changes a subscriber's public identities; a live registration gets the new profile at once
+    ///
+    /// Web login keeps the identities that it was given.
+    Set {
+        /// A name, or a whole IMPI
+        name: String,
+        /// The identity that requests carry when they prefer none
+        #[arg(long, value_name = "URI")]
+        default_impu: Option<Impu>,
+        /// A public identity or range to add; may be repeated
+        #[arg(long, value_name = "URI", value_parser = identity)]
+        add_impu: Vec<Identity>,
+        /// A public identity or range to take away; may be repeated
+        #[arg(long, value_name = "URI", value_parser = identity)]
+        remove_impu: Vec<Identity>,
+    },
+    /// Ends a registration in the name of the network: RTR, then NOTIFY to those who watch it
+    Deregister {
+        /// A name, a whole IMPI (a range's anchor too), or an IMPU
+        name: String,
+        /// What the S-CSCF is told
+        #[arg(long, value_enum, default_value_t)]
+        reason: Reason,
+    },
+}
+
+/// Why the network ends a registration (Deregistration-Reason, TS 29.229 §6.3.17).
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Reason {
+    /// The user is served no more, and is not to register again
+    #[default]
+    Permanent,
+    /// Another S-CSCF is needed: the user is to register again at once
+    ServerChange,
+}
+
+impl From<Reason> for DeregistrationReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Permanent => Self::PermanentTermination,
+            Reason::ServerChange => Self::ServerChange,
+        }
+    }
 }
 
 impl User {
@@ -65,6 +110,21 @@ impl User {
             }
             Command::List { .. } => AdminRequest::ListUsers,
             Command::Remove { name } => AdminRequest::RemoveUser { impi: impi(name, &domain)? },
+            Command::Set { default_impu: None, add_impu, remove_impu, .. }
+                if add_impu.is_empty() && remove_impu.is_empty() =>
+            {
+                bail!("nothing to change: give --default-impu, --add-impu or --remove-impu");
+            }
+            Command::Set { name, default_impu, add_impu, remove_impu } => AdminRequest::ChangeIdentities {
+                impi: impi(name, &domain)?,
+                default: default_impu.clone(),
+                add: add_impu.clone(),
+                remove: remove_impu.clone(),
+            },
+            Command::Deregister { name, reason } => match Impu::parse(name) {
+                Ok(impu) => AdminRequest::Deregister { impu, reason: (*reason).into() },
+                Err(_) => AdminRequest::DeregisterUser { impi: impi(name, &domain)?, reason: (*reason).into() },
+            },
         };
         let web_user = match (&self.command, &request) {
             (Command::Add { web_password: Some(password), .. }, AdminRequest::AddUser(subscriber)) => {
@@ -91,6 +151,8 @@ impl User {
             (AdminAnswer::Users(users), _) => users.iter().for_each(print),
             (AdminAnswer::Done, Command::Add { name, .. }) => println!("added {name}"),
             (AdminAnswer::Done, Command::Remove { name }) => println!("removed {name}"),
+            (AdminAnswer::Done, Command::Set { name, .. }) => println!("changed {name}"),
+            (AdminAnswer::Done, Command::Deregister { name, .. }) => println!("de-registered {name}"),
             (AdminAnswer::Done, Command::List { .. }) => {}
         }
         Ok(ExitCode::SUCCESS)
@@ -109,6 +171,11 @@ fn web_user(subscriber: &Subscriber) -> UserRecord {
         impi: subscriber.impi.clone(),
         impus: subscriber.impus.clone(),
     }
+}
+
+fn identity(text: &str) -> Result<Identity, String> {
+    let range = || WildcardedImpu::parse(text).map(Identity::Wildcard);
+    Impu::parse(text).map(Identity::Distinct).or_else(|error| range().map_err(|_| error.to_string()))
 }
 
 fn impi(name: &str, domain: &str) -> Result<Impi> {
