@@ -40,6 +40,8 @@ pub struct Binding {
     pub cseq: u32,
     /// When it lapses.
     pub expires_at: Instant,
+    /// When it was registered first.
+    pub registered_at: Instant,
     /// When it was registered or refreshed last.
     pub refreshed_at: Instant,
     /// How it was authenticated.
@@ -255,6 +257,8 @@ impl Registrar {
         let fresh = BindingId(self.fresh_id());
         let Some(set) = self.sets.get_mut(&id) else { return false };
         let old = set.position(&register.impi, &update.key).map(|at| set.bindings.remove(at));
+        // A binding keeps its number: those who watch it know it by that (RFC 3680 §5.1).
+        let own = old.as_ref().map_or(fresh, |old| old.id);
         if let Some(old) = &old {
             self.expiries.remove(&(old.expires_at, id, old.id));
         }
@@ -268,6 +272,7 @@ impl Registrar {
             call_id: register.call_id.clone(),
             cseq: register.cseq,
             expires_at,
+            registered_at: old.as_ref().map_or(now, |old| old.registered_at),
             refreshed_at: now,
             scheme: register.claim.scheme(),
             entities: match &register.claim {
@@ -275,10 +280,10 @@ impl Registrar {
                 Claim::Digest(_) => Entities::default(),
             },
             gruus: Gruus::assign(register, update, old.as_ref(), entropy),
-            id: fresh,
+            id: own,
         };
         set.bindings.push(binding);
-        self.expiries.insert((expires_at, id, fresh));
+        self.expiries.insert((expires_at, id, own));
         self.by_impi.entry(register.impi.clone()).or_default().insert(id);
         old.is_none()
     }
