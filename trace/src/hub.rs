@@ -195,6 +195,7 @@ fn blank(node: &str, peer: String) -> Record {
         subject: None,
         scenario: None,
         step: None,
+        procedure: None,
         trace_id: None,
         text: String::new(),
     }

@@ -1,6 +1,7 @@
 //! A sequence diagram for a terminal.
 
-use crate::record::{Direction, Leg, Record};
+use crate::record::{Direction, Leg, Procedure, Record};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// How to draw.
@@ -22,21 +23,26 @@ impl Default for Style {
 
 const ORDER: [&str; 8] = ["wic", "wwsf", "partner-wwsf", "rogue-wwsf", "epcscf", "icscf", "scscf", "hss"];
 const TIMES: usize = 10;
+/// The margin for the step of a registration, or for the half of a call.
 const STEP: usize = 3;
+const HALF: usize = 7;
 /// Below this many columns a lifeline, the drawing folds to one line of text a message.
 const NARROW: usize = 13;
 
-/// Draws `records`, oldest first. A message that both its ends recorded is drawn once.
+/// Draws `records`, oldest first. A message that both its ends recorded is drawn once. Where several
+/// WICs take part they are the nodes `wic NAME`.
 pub fn draw(records: &[Record], style: Style) -> String {
     let arrows = arrows(records);
     let nodes = columns(&arrows);
     let Some(first) = arrows.first().map(|a| a.time_us) else { return String::new() };
-    let gutter = STEP + if style.times { TIMES } else { 0 };
+    let margin = if arrows.iter().any(|a| a.procedure.is_some()) { HALF } else { STEP };
+    let gutter = margin + if style.times { TIMES } else { 0 };
     let pitch = style.width.saturating_sub(gutter) / nodes.len().max(1);
     let mut out = String::new();
     if pitch < NARROW {
         for arrow in &arrows {
-            let _ = write!(out, "{}{} → {}: ", margin(arrow, first, style), label(arrow.from), label(arrow.to));
+            let start = start(arrow, first, margin, style);
+            let _ = write!(out, "{start}{} → {}: ", label(arrow.from), label(arrow.to));
             paint(&mut out, arrow, arrow.summary, style);
             out.push('\n');
         }
@@ -49,7 +55,7 @@ pub fn draw(records: &[Record], style: Style) -> String {
     }
     trim_line(&mut out);
     for arrow in &arrows {
-        out.push_str(&margin(arrow, first, style));
+        out.push_str(&start(arrow, first, margin, style));
         line(&mut out, &nodes, arrow, pitch, style);
         trim_line(&mut out);
     }
@@ -63,6 +69,7 @@ struct Arrow<'a> {
     leg: Leg,
     time_us: u64,
     step: Option<u8>,
+    procedure: Option<Procedure>,
 }
 
 fn arrows(records: &[Record]) -> Vec<Arrow<'_>> {
@@ -75,7 +82,8 @@ fn arrows(records: &[Record]) -> Vec<Arrow<'_>> {
                 Direction::Out => (r.node.as_str(), r.peer.as_str()),
                 Direction::In => (r.peer.as_str(), r.node.as_str()),
             };
-            Arrow { from, to, summary: &r.summary, leg: r.leg, time_us: r.time_us, step: r.step }
+            let (summary, leg, time_us) = (r.summary.as_str(), r.leg, r.time_us);
+            Arrow { from, to, summary, leg, time_us, step: r.step, procedure: r.procedure }
         })
         .collect()
 }
@@ -87,13 +95,18 @@ fn columns<'a>(arrows: &[Arrow<'a>]) -> Vec<&'a str> {
             nodes.push(node);
         }
     }
-    nodes.sort_by_key(|node| ORDER.iter().position(|known| known == node).unwrap_or(ORDER.len()));
+    let kind = |node: &str| node.split(' ').next().unwrap_or_default().to_owned();
+    nodes.sort_by_key(|node| ORDER.iter().position(|known| *known == kind(node)).unwrap_or(ORDER.len()));
     nodes
 }
 
-fn margin(arrow: &Arrow<'_>, first: u64, style: Style) -> String {
-    let step = arrow.step.map_or_else(String::new, |step| step.to_string());
-    let mut out = format!("{step:<STEP$}");
+/// What stands before the drawing: the step or half, and the time.
+fn start(arrow: &Arrow<'_>, first: u64, margin: usize, style: Style) -> String {
+    let step = match (arrow.step, arrow.procedure) {
+        (Some(step), _) => step.to_string(),
+        (None, procedure) => procedure.map_or("", Procedure::short).to_owned(),
+    };
+    let mut out = format!("{step:<margin$}");
     if style.times {
         let ms = arrow.time_us.saturating_sub(first) as f64 / 1000.0;
         let _ = write!(out, "{:<TIMES$}", format!("+{ms:.1} ms"));
@@ -169,8 +182,11 @@ fn trim_line(out: &mut String) {
 }
 
 /// The name people read.
-pub fn label(node: &str) -> &str {
-    match node {
+pub fn label(node: &str) -> Cow<'_, str> {
+    if let Some(name) = node.strip_prefix("wic ") {
+        return format!("WIC {name}").into();
+    }
+    Cow::Borrowed(match node {
         "wic" => "WIC",
         "wwsf" => "WWSF",
         "partner-wwsf" => "Partner WWSF",
@@ -180,7 +196,7 @@ pub fn label(node: &str) -> &str {
         "scscf" => "S-CSCF",
         "hss" => "HSS",
         other => other,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -202,6 +218,7 @@ mod tests {
             subject: None,
             scenario: Some(2),
             step: Some(3),
+            procedure: None,
             trace_id: None,
             text: String::new(),
         }
@@ -231,6 +248,21 @@ mod tests {
     fn a_narrow_terminal_gets_a_list() {
         let drawn = draw(&sample(), Style { width: 40, colour: false, times: false });
         assert_eq!(drawn.lines().next(), Some("3  WIC → eP-CSCF: REGISTER sip:ims.example"));
+    }
+
+    #[test]
+    fn several_wics_stand_side_by_side_in_the_order_in_which_they_speak() {
+        let orig = |r| Record { step: None, procedure: Some(Procedure::Origination), ..r };
+        let records = [
+            orig(record("wic bob", "epcscf", Direction::Out, Leg::Wss, "INVITE sip:alice@ims.example")),
+            orig(record("epcscf", "scscf", Direction::Out, Leg::Udp, "INVITE sip:alice@ims.example")),
+            orig(record("epcscf", "wic alice", Direction::Out, Leg::Wss, "INVITE sip:alice@ims.example")),
+        ];
+        let drawn = draw(&records, Style { width: 120, colour: false, times: false });
+        let lines: Vec<_> = drawn.lines().collect();
+        let heads: Vec<_> = lines[0].split("  ").map(str::trim).filter(|head| !head.is_empty()).collect();
+        assert_eq!(heads, ["WIC bob", "WIC alice", "eP-CSCF", "S-CSCF"], "{drawn}");
+        assert!(lines.iter().skip(1).all(|line| line.starts_with("orig")), "{drawn}");
     }
 
     #[test]

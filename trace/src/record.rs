@@ -41,6 +41,9 @@ pub struct Record {
     /// The step of that flow, as the source text numbers them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub step: Option<u8>,
+    /// Where it stands in a call or a message (TS 23.228 X.2.2).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub procedure: Option<Procedure>,
     /// The W3C trace context that an HTTP client sent, to tie its requests together.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trace_id: Option<String>,
@@ -56,6 +59,29 @@ pub enum Direction {
     In,
     /// Sent.
     Out,
+}
+
+/// The half of a call or message that a hop belongs to. The source text does not number these steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Procedure {
+    /// From the caller to the network that serves the callee.
+    Origination,
+    /// From there to the callee.
+    Termination,
+    /// Along the route of a dialog that stands.
+    Dialog,
+}
+
+impl Procedure {
+    /// A name for a narrow column.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Origination => "orig",
+            Self::Termination => "term",
+            Self::Dialog => "dialog",
+        }
+    }
 }
 
 /// What a message travelled over.

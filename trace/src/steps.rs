@@ -8,8 +8,12 @@
 //! | 4 | to the core, and its 401 | to the core by TNA | 200 from the eP-CSCF |
 //! | 5 | REGISTER with the answer | 200 | – |
 //! | 6 | to the core, and the 200 | – | – |
+//!
+//! Calls and messages (X.2.2) have no numbers there; their halves are told instead
+//! ([`Procedure`]).
 
-use crate::record::{Leg, Record};
+use crate::calls::{self, Calls};
+use crate::record::{Leg, Procedure, Record};
 use std::collections::HashMap;
 
 /// How many dialogs are remembered; the oldest are forgotten first.
@@ -22,6 +26,7 @@ pub struct Steps {
     by_call: HashMap<String, Progress>,
     by_subject: HashMap<String, Progress>,
     order: std::collections::VecDeque<String>,
+    calls: Calls,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,29 +41,35 @@ impl Steps {
         self.range_domains.push(domain.to_ascii_lowercase());
     }
 
-    /// Fills in `scenario` and `step` where they can be told.
+    /// Fills in `scenario` and `step`, or `procedure`, where they can be told.
     pub fn classify(&mut self, record: &mut Record) {
         match record.leg {
             Leg::Https => record.step = Some(1),
             Leg::Upgrade => record.step = Some(2),
+            Leg::Cx if calls::is_location_query(record) => record.procedure = Some(Procedure::Termination),
             Leg::Cx => {
                 let progress = record.subject.as_ref().and_then(|s| self.by_subject.get(s)).copied();
                 (record.scenario, record.step) = (progress.map(|p| p.scenario), progress.map(|p| p.step));
             }
-            Leg::Wss | Leg::Udp | Leg::Tcp => self.classify_sip(record),
+            Leg::Wss | Leg::Udp | Leg::Tcp if self.is_of_a_registration(record) => self.classify_register(record),
+            Leg::Wss | Leg::Udp | Leg::Tcp => record.procedure = self.calls.procedure(record),
         }
     }
 
-    fn classify_sip(&mut self, record: &mut Record) {
+    fn is_of_a_registration(&self, record: &Record) -> bool {
+        record.text.starts_with("REGISTER ")
+            || (record.text.starts_with("SIP/2.0")
+                && record.call_id.as_ref().is_some_and(|id| self.by_call.contains_key(id)))
+    }
+
+    fn classify_register(&mut self, record: &mut Record) {
         let Some(call_id) = record.call_id.clone() else { return };
         let response = record.text.starts_with("SIP/2.0");
         let known = self.by_call.get(&call_id).copied();
         let progress = if response {
             known.map(|p| self.after_response(p, record))
-        } else if record.text.starts_with("REGISTER ") {
-            Some(self.after_register(known, record))
         } else {
-            None
+            Some(self.after_register(known, record))
         };
         let Some(progress) = progress else { return };
         (record.scenario, record.step) = (Some(progress.scenario), Some(progress.step));
@@ -164,6 +175,7 @@ mod tests {
             subject: header(text, "to").and_then(|to| uri(&to)),
             scenario: None,
             step: None,
+            procedure: None,
             trace_id: None,
             text: text.replace('\n', "\r\n"),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::wic::Wire;
@@ -25,17 +25,21 @@ struct Inner {
     records: VecDeque<Record>,
     steps: Steps,
     seq: u64,
+    /// The near end of the last connection, by which other nodes' records can be told to be of this
+    /// WIC, and the far end.
+    connection: (Option<SocketAddr>, Option<SocketAddr>),
 }
 
 impl Recorder {
     pub(super) fn new(scenario: Scenario) -> Self {
-        let inner = Inner { scenario, records: VecDeque::new(), steps: Steps::default(), seq: 0 };
+        let inner =
+            Inner { scenario, records: VecDeque::new(), steps: Steps::default(), seq: 0, connection: (None, None) };
         Self(Arc::new(Mutex::new(inner)))
     }
 
     /// The records so far, oldest first.
     pub(super) fn records(&self) -> Vec<Record> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).records.iter().cloned().collect()
+        self.lock().records.iter().cloned().collect()
     }
 
     pub(super) fn http(&self, direction: Direction, summary: String) {
@@ -46,8 +50,13 @@ impl Recorder {
         self.push(Record { peer: wwsf.into(), leg: Leg::Https, text: summary.clone(), summary, ..blank(direction) });
     }
 
-    pub(super) fn upgrade(&self, direction: Direction, summary: String, remote: Option<SocketAddr>) {
-        self.push(Record { leg: Leg::Upgrade, remote, text: summary.clone(), summary, ..blank(direction) });
+    /// A connection was made between these two addresses.
+    pub(super) fn connected(&self, local: Option<SocketAddr>, remote: Option<SocketAddr>) {
+        self.lock().connection = (local, remote);
+    }
+
+    pub(super) fn upgrade(&self, direction: Direction, summary: String) {
+        self.push(Record { leg: Leg::Upgrade, text: summary.clone(), summary, ..blank(direction) });
     }
 
     /// A SIP message, its token left out. Keep-alives are not recorded.
@@ -71,11 +80,18 @@ impl Recorder {
     }
 
     fn scenario(&self) -> Scenario {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).scenario
+        self.lock().scenario
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, mut record: Record) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
+        if record.leg != Leg::Https {
+            (record.local, record.remote) = inner.connection;
+        }
         inner.steps.classify(&mut record);
         inner.seq += 1;
         record.seq = inner.seq;
@@ -103,6 +119,7 @@ fn blank(direction: Direction) -> Record {
         subject: None,
         scenario: None,
         step: None,
+        procedure: None,
         trace_id: None,
         text: String::new(),
     }

@@ -149,7 +149,7 @@ async fn dial(url: &WssUrl, origin: &str, tls: &Arc<ClientConfig>, recorder: &Re
 
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let tcp = TcpStream::connect((bare.as_str(), port)).await.map_err(|e| e.to_string())?;
-    let remote = tcp.peer_addr().ok();
+    recorder.connected(tcp.local_addr().ok(), tcp.peer_addr().ok());
     let _ = tcp.set_nodelay(true);
     let stream: Box<dyn Stream> = match url.transport() {
         Transport::Wss => {
@@ -158,15 +158,15 @@ async fn dial(url: &WssUrl, origin: &str, tls: &Arc<ClientConfig>, recorder: &Re
         }
         _ => Box::new(tcp),
     };
-    recorder.upgrade(Direction::Out, format!("GET {} upgrade", request.uri().path()), remote);
+    recorder.upgrade(Direction::Out, format!("GET {} upgrade", request.uri().path()));
     let limits = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
     match client_async_with_config(request, stream, Some(limits)).await {
         Ok((ws, response)) => {
-            recorder.upgrade(Direction::In, response.status().to_string(), remote);
+            recorder.upgrade(Direction::In, response.status().to_string());
             Ok(ws)
         }
         Err(tungstenite::Error::Http(response)) => {
-            recorder.upgrade(Direction::In, response.status().to_string(), remote);
+            recorder.upgrade(Direction::In, response.status().to_string());
             Err(refusal(&response))
         }
         Err(error) => Err(error.to_string()),
