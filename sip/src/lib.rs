@@ -1,4 +1,4 @@
-//! SIP for IMS: messages, header views, digest, transactions. Sans-IO, native and wasm32.
+//! SIP for IMS: messages, header views, digest, transactions, dialogs. Sans-IO, native and wasm32.
 //!
 //! A [`Message`] is an ordered list of headers with their raw values, so that a proxy passes on
 //! what it does not understand, byte for byte. Typed views ([`headers`]) parse a value when it is
@@ -11,6 +11,7 @@
 //!   leniency would let two readers see two messages, and says which answer a bad one gets
 //!   ([`Malformed`]); [`Request::validate`] judges the headers.
 //! - [`transaction`] retransmits, absorbs and times out (RFC 3261 §17, RFC 6026).
+//! - [`dialog`] keeps what a user agent has agreed on with its peer (§12).
 //! - [`proxy`] has what every proxy does to what passes through it (§16); [`Resolver`] finds the
 //!   next hop; [`digest`] answers and judges challenges.
 //! - [`node`] is the shape in which one shell, and one simulator, drives every protocol machine.
@@ -32,6 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod dialog;
 pub mod digest;
 mod entropy;
 mod error;

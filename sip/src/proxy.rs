@@ -10,7 +10,7 @@ mod route;
 
 pub use extensions::refuse_extensions;
 pub use loops::{branch, check_loop};
-pub use route::{Own, next_hop, preprocess_route};
+pub use route::{Own, next_hop, preprocess_route, set_routes};
 
 use crate::headers::{MaxForwards, Via};
 use crate::{HeaderName, Headers, Rejection, Response, StatusCode};

@@ -44,7 +44,7 @@ pub fn preprocess_route(request: &mut Request, own: &Own) -> Result<Vec<SipUri>,
             if let Uri::Sip(uri) = std::mem::replace(&mut request.uri, last.0.uri) {
                 taken.push(uri);
             }
-            write_routes(request, &routes);
+            set_routes(request, &routes);
         }
     }
     while let Some(route) = request.headers.first::<Route>()? {
@@ -78,15 +78,16 @@ pub fn next_hop(request: &mut Request) -> Result<Uri, HeaderError> {
     routes.remove(0);
     let hop = top.0.uri;
     routes.push(Route::new(std::mem::replace(&mut request.uri, hop.clone())));
-    write_routes(request, &routes);
+    set_routes(request, &routes);
     Ok(hop)
 }
 
-fn write_routes(request: &mut Request, routes: &[Route]) {
-    if routes.is_empty() {
+/// Puts `routes` in the place of all Route headers.
+pub fn set_routes<'a>(request: &mut Request, routes: impl IntoIterator<Item = &'a Route>) {
+    let values: Vec<String> = routes.into_iter().map(Route::to_string).collect();
+    if values.is_empty() {
         request.headers.remove(&HeaderName::Route);
-        return;
+    } else {
+        request.headers.set(HeaderName::Route, values.join(", "));
     }
-    let values: Vec<String> = routes.iter().map(Route::to_string).collect();
-    request.headers.set(HeaderName::Route, values.join(", "));
 }
