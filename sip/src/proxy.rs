@@ -1,14 +1,17 @@
-//! What a proxy does to the requests and responses that pass through it (RFC 3261 §16), as plain
-//! functions: a node calls those it needs, in its own order.
+//! What a proxy does to the requests and responses that pass through it (RFC 3261 §16): a node calls
+//! what it needs, in its own order.
 //!
-//! For a request: [`refuse_extensions`], [`check_loop`], [`preprocess_route`]; then, on the copy
-//! that goes out, [`take_hop`], [`next_hop`] and [`push_via`]. For a response: [`forward`].
+//! For a request: [`refuse_extensions`], [`check_loop`], [`preprocess_route`]; then, on each copy
+//! that goes out, [`take_hop`], [`next_hop`] and [`push_via`]. For its responses: a [`Fork`], or
+//! [`forward`] alone where there can't be more than one.
 
 mod extensions;
+mod fork;
 mod loops;
 mod route;
 
 pub use extensions::refuse_extensions;
+pub use fork::{Fork, ForkAction, restarts_timer_c};
 pub use loops::{branch, check_loop};
 pub use route::{Own, next_hop, preprocess_route, set_routes};
 
