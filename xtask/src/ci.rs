@@ -81,7 +81,7 @@ impl Step {
             Self::Wasm => "Building the WIC for the browser",
             Self::Wasm32 => "Compiling sip, ims and wic alone for wasm32",
             Self::Test => "Testing every crate",
-            Self::E2e => "Testing end to end in a browser",
+            Self::E2e => "Testing end to end: browser, clients by others",
         }
     }
 
@@ -93,7 +93,7 @@ impl Step {
             // It is shrunk with tools from npm.
             Self::Wasm | Self::Test => &[Need::Wasm32, Need::Node],
             Self::Wasm32 => &[Need::Wasm32],
-            Self::E2e => &[Need::Wasm32, Need::Node, Need::Peers, Need::Chromium],
+            Self::E2e => &[Need::Wasm32, Need::Node, Need::Peers, Need::SipTesters, Need::Chromium],
         }
     }
 
@@ -173,8 +173,10 @@ enum Need {
     Clippy,
     Wasm32,
     Node,
-    /// Clients by others that the tests run against.
+    /// Clients by others that the tests run against, from npm.
     Peers,
+    /// SIPp and tshark.
+    SipTesters,
     Chromium,
 }
 
@@ -186,6 +188,7 @@ fn install(needs: BTreeSet<Need>) -> Result<()> {
             Need::Wasm32 => Toolchain::find().map(drop)?,
             Need::Node => tools::node()?,
             Need::Peers => tools::npm_install(&shell::root().join("e2e/js"))?,
+            Need::SipTesters => tools::sip_testers()?,
             Need::Chromium => tools::chromium()?,
         }
     }

@@ -24,12 +24,13 @@ pub(crate) fn chromium() -> Result<()> {
 
 /// Makes sure of node and npm: for shrinking the WIC, and for the tests against other people's clients.
 pub(crate) fn node() -> Result<()> {
-    let missing: Vec<_> = [("node", "nodejs"), ("npm", "npm")]
-        .into_iter()
-        .filter(|(program, _)| shell::which([program]).is_none())
-        .map(|(_, package)| package)
-        .collect();
-    apt_install(&missing).context("node 18 or newer and npm are needed")
+    programs(&[("node", "nodejs"), ("npm", "npm")]).context("node 18 or newer and npm are needed")
+}
+
+/// Makes sure of SIPp, a plain SIP user on the core's side, and of tshark, which reads what was sent.
+pub(crate) fn sip_testers() -> Result<()> {
+    programs(&[("sipp", "sip-tester"), ("tshark", "tshark"), ("dumpcap", "wireshark-common")])
+        .context("the tests against clients by others need SIPp, tshark and dumpcap")
 }
 
 /// Makes sure of a component of the toolchain, such as clippy.
@@ -44,6 +45,16 @@ pub(crate) fn component(name: &str) -> Result<()> {
     say::step(&format!("Adding {name} to the toolchain"), || {
         shell::run_aside(Command::new("rustup").args(["component", "add", name]))
     })
+}
+
+/// Installs the packages of those programs that are not on the PATH.
+fn programs(wanted: &[(&str, &'static str)]) -> Result<()> {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|(program, _)| shell::which([program]).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    apt_install(&missing)
 }
 
 /// Installs Debian packages when root; otherwise the error is the command to type.
