@@ -1,15 +1,20 @@
 //! A headless WIC: [`Agent`](::wic::Agent) with tokio's sockets, for the command line and for tests.
 //!
 //! It does what the page does, in the same order: fetches the page (W1), logs in and fetches a
-//! token where the flow wants that, opens the WebSocket with the page's Origin, registers.
+//! token where the flow wants that, opens the WebSocket with the page's Origin, registers. Then it
+//! calls and is called, sends and gets messages; sound and picture it has none.
 
+mod calls;
 mod outcome;
 mod recorder;
+pub mod sdp;
+mod shell;
 mod socket;
 mod tls;
 mod wic;
 mod wwsf;
 
+pub use calls::Answering;
 pub use outcome::Outcome;
 pub use tls::TlsError;
 pub use wic::Wic;
@@ -49,6 +54,8 @@ pub struct Options {
     pub instance: Option<InstanceId>,
     /// The agent's timers.
     pub timers: Timers,
+    /// What it does when it is called.
+    pub answering: Answering,
     /// Whether to fetch the page first, as a browser would. Not needed of somebody else's WWSF.
     pub fetch_page: bool,
 }
@@ -67,6 +74,7 @@ impl Options {
             expires: Duration::from_secs(3600),
             instance: None,
             timers: Timers::default(),
+            answering: Answering::default(),
             fetch_page: true,
         }
     }
