@@ -1,8 +1,10 @@
 //! The command line.
 
 mod doctor;
+mod drawing;
 mod register;
 mod rotate_keys;
+mod talk;
 mod up;
 mod user;
 
@@ -16,7 +18,7 @@ use testbed::state::StateDir;
 /// A reference testbed for WebRTC access to IMS (3GPP TS 23.228 Annex U), on one machine.
 ///
 /// Start it with `testbed up`, open the address it names, or run a headless client against it with
-/// `testbed register`. Every command finds a running testbed through the state folder.
+/// `testbed register`, or two with `testbed call`. Every command finds a running testbed through the state folder.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -72,6 +74,10 @@ enum Command {
     Ims(up::Alone),
     /// Registers a headless WIC by one of the three flows and draws the ladder
     Register(register::Register),
+    /// Lets two headless WICs call each other and draws the ladder
+    Call(talk::Call),
+    /// Lets one headless WIC send another a message and draws the ladder
+    Message(talk::Message),
     /// Adds, lists and removes subscribers, of a running testbed too
     User(user::User),
     /// Puts a new key in charge of a WWSF's tokens, of a running one too
@@ -92,6 +98,8 @@ impl Cli {
             Command::Epcscf(command) => command.run(&common, up::Node::Epcscf).await,
             Command::Ims(command) => command.run(&common, up::Node::Ims).await,
             Command::Register(command) => command.run(&common).await,
+            Command::Call(command) => command.run(&common).await,
+            Command::Message(command) => command.run(&common).await,
             Command::User(command) => command.run(&common).await,
             Command::RotateKeys(command) => command.run(&common),
             Command::Config => {

@@ -10,10 +10,11 @@ mod merge;
 pub mod ops;
 mod pki;
 pub mod state;
+pub mod talk;
 pub mod up;
 pub mod wic_shell;
 
 pub use config::Config;
-pub use merge::whole_ladder;
+pub use merge::{talk_ladder, whole_ladder};
 pub use pki::Pki;
 pub use up::Testbed;

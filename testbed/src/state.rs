@@ -119,7 +119,7 @@ impl StateDir {
         match self.running()? {
             Some(ready) => Ok(ready),
             None => bail!(
-                "no testbed runs from {}: start one with `testbed up` (or `cargo xtask demo`), or say where it is with --url",
+                "no testbed runs from {}: start one with `testbed up` (or `cargo xtask demo`), or name its folder with --state",
                 self.0.display()
             ),
         }

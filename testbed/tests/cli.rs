@@ -203,3 +203,25 @@ async fn the_log_at_its_finest_holds_no_secret() {
         assert_eq!(at, None, "the log holds {secret}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_cannot_be_tried_says_why() {
+    let state = tempfile::tempdir().unwrap();
+    for (args, said) in [
+        (&["call", "--from", "alice", "--to", "bob"][..], "testbed up"),
+        (&["message", "--from", "alice", "--to", "bob"][..], "testbed up"),
+    ] {
+        let (code, _, err) = run(state.path(), args).await;
+        assert!(code == Some(1) && err.contains(said), "{args:?}: {err}");
+    }
+    let _up = up(state.path(), &[]).await;
+    for (args, said) in [
+        (&["call", "--from", "alice", "--to", "alice"][..], "both alice"),
+        (&["call", "--from", "zelda", "--to", "bob"][..], "alice, bob, carol and guest"),
+        (&["message", "--from", "guest", "--to", "bob", "--from-flow", "digest"][..], "wildcard"),
+        (&["call", "--from", "alice", "--to", "bob", "--to-password", "x"][..], "bob is not registered"),
+    ] {
+        let (code, out, err) = run(state.path(), args).await;
+        assert!(code == Some(1) && err.contains(said), "{args:?}: {out}\n{err}");
+    }
+}

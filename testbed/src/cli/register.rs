@@ -1,18 +1,17 @@
 //! `testbed register`.
 
 use super::Common;
+use super::drawing::{core_records, style, trace_position};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use ims::Scenario;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use testbed::state::Ready;
 use testbed::whole_ladder;
 use testbed::wic_shell::{Options, Outcome, User, Wic};
-use trace::Record;
-use trace::ladder::{self, Style};
+use trace::ladder;
 
 #[derive(Debug, Args)]
 pub(super) struct Register {
@@ -47,7 +46,7 @@ pub(super) struct Register {
 
 /// The flows, as the command line names them.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Flow {
+pub(super) enum Flow {
     /// Flow 1: SIP Digest with the IMS password
     Digest,
     /// Flow 2: web login, token, TNA
@@ -63,7 +62,7 @@ impl Register {
         let ready = match (&running, &self.url, &self.ca) {
             (Some(ready), ..) => Some(ready.clone()),
             (None, Some(_), Some(_)) => None,
-            (None, ..) => Some(state.require_running()?),
+            (None, ..) => Some(state.require_running().context("--url and --ca say where else to register")?),
         };
         let options = self.options(ready.as_ref(), &common.config()?.wwsf.realm)?;
         let since = trace_position(ready.as_ref()).await;
@@ -114,11 +113,8 @@ impl Register {
             return Ok(());
         }
         let records = whole_ladder(outcome, core_records(ready, since).await);
-        let terminal = std::io::stdout().is_terminal();
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-        let width = if terminal { terminal_width() } else { 132 };
         println!("{}", heading(outcome.scenario));
-        print!("{}", ladder::draw(&records, Style { width, colour, times: true }));
+        print!("{}", ladder::draw(&records, style()));
         match &outcome.result {
             Ok(binding) => println!(
                 "\nregistered {} for {} s in {} ms",
@@ -139,29 +135,4 @@ fn heading(scenario: Scenario) -> String {
         Scenario::WildcardRange => "one IMPU out of a wildcard range",
     };
     format!("flow {}: {name}", scenario.number())
-}
-
-async fn trace_position(ready: Option<&Ready>) -> u64 {
-    core_records(ready, 0).await.last().map_or(0, |r| r.seq)
-}
-
-/// What the testbed's nodes recorded after `since`; nothing when it can't be asked.
-async fn core_records(ready: Option<&Ready>, since: u64) -> Vec<Record> {
-    let Some(ready) = ready else { return Vec::new() };
-    match testbed::ops::fetch_trace(&ready.metrics, since).await {
-        Ok(records) => records,
-        Err(error) => {
-            eprintln!("note: the ladder shows the WIC's side alone: {error:#}");
-            Vec::new()
-        }
-    }
-}
-
-fn terminal_width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).or_else(tty_width).unwrap_or(100)
-}
-
-fn tty_width() -> Option<usize> {
-    let output = std::process::Command::new("stty").arg("size").stdin(std::process::Stdio::inherit()).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.split_whitespace().nth(1)?.parse().ok()
 }
