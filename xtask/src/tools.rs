@@ -49,11 +49,8 @@ pub(crate) fn component(name: &str) -> Result<()> {
 
 /// Installs the packages of those programs that are not on the PATH.
 fn programs(wanted: &[(&str, &'static str)]) -> Result<()> {
-    let missing: Vec<_> = wanted
-        .iter()
-        .filter(|(program, _)| shell::which([program]).is_none())
-        .map(|(_, package)| *package)
-        .collect();
+    let missing: Vec<_> =
+        wanted.iter().filter(|(program, _)| shell::which([program]).is_none()).map(|(_, package)| *package).collect();
     apt_install(&missing)
 }
 
