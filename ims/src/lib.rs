@@ -6,6 +6,7 @@
 pub mod policy;
 #[cfg(feature = "wildcard")]
 pub mod profile;
+pub mod reginfo;
 pub mod token;
 
 mod impi;
