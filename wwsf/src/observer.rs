@@ -31,6 +31,8 @@ pub struct HttpEvent {
     pub method: Method,
     /// The request's path.
     pub path: Arc<str>,
+    /// The trace that the client says it belongs to (W3C Trace Context), in 32 hexadecimal digits.
+    pub trace_id: Option<String>,
     /// The response's status.
     pub status: Option<u16>,
     /// Whom a token was issued to.
