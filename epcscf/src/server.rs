@@ -25,7 +25,7 @@ use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Method, StatusCode};
 use hyper_util::rt::TokioTimer;
 use sip::Now;
-use sip_net::{Actor, Clock, Mw, OsEntropy};
+use sip_net::{Actor, Mw, OsEntropy};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -64,8 +64,7 @@ impl Server {
         tap: Tap,
     ) -> Result<Running, StartError> {
         config.listen.mw = mw.addr();
-        let clock = Clock::start();
-        let edge = Edge::new(config.clone(), Box::new(OsEntropy), clock.now())?;
+        let edge = Edge::new(config.clone(), Box::new(OsEntropy), mw.pace().clock.now())?;
         let keys = KeysClient::new(ca, Duration::from_secs(config.policy.keys.wait))?;
         let flows = Flows::default();
         let (stop, stopped) = watch::channel(());
@@ -75,7 +74,7 @@ impl Server {
             let keys = keys.clone();
             async move { keys.fetch(ask).await }
         };
-        let (actor, node) = sip_net::spawn(Observed::new(edge), mw, clock, ask, flows.sink());
+        let (actor, node) = sip_net::spawn(Observed::new(edge), mw, ask, flows.sink());
         let shared = Arc::new(Shared {
             policy: config.policy.connection.clone(),
             limits: Limits::default(),

@@ -11,7 +11,7 @@ use crate::scscf::Scscf;
 use desk::{Desk, Subject};
 use logged::Logged;
 use sip::Now;
-use sip_net::{Actor, Clock, Mw, NoFlows, OsEntropy};
+use sip_net::{Actor, Gate, Mw, NoFlows, OsEntropy, Verdict};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -62,20 +62,19 @@ impl Server {
         if config.demo {
             hss.provision_demo()?;
         }
-        let clock = Clock::start();
         let icscf_node = Icscf::new(config.icscf(icscf.addr(), scscf.addr())?, Box::new(OsEntropy));
         let scscf_node = Scscf::new(config.scscf(icscf.addr())?, Box::new(OsEntropy))?;
         tracing::info!(icscf = %icscf.addr(), scscf = %scscf.addr(), "the core listens");
         let (pushes_tx, pushes) = mpsc::unbounded_channel();
         let desk = Desk::open(hss, pushes_tx);
-        let asker = |own: &'static str, tap: Tap| {
-            let (desk, hss_tap) = (desk.clone(), taps.hss.clone());
-            move |ask| ask_hss(&desk, own, tap.clone(), hss_tap.clone(), ask)
+        let asker = |own: &'static str, tap: &Tap, gate: &Gate| {
+            let cx = Cx { own, desk: desk.clone(), tap: tap.clone(), hss_tap: taps.hss.clone(), gate: gate.clone() };
+            move |ask| cx.clone().ask(ask)
         };
-        let ask = asker("icscf", taps.icscf.clone());
-        let (icscf, icscf_task) = sip_net::spawn(Logged::new(icscf_node), icscf, clock, ask, NoFlows);
-        let ask = asker("scscf", taps.scscf.clone());
-        let (scscf, scscf_task) = sip_net::spawn(Logged::new(scscf_node), scscf, clock, ask, NoFlows);
+        let ask = asker("icscf", &taps.icscf, &icscf.pace().gate);
+        let (icscf, icscf_task) = sip_net::spawn(Logged::new(icscf_node), icscf, ask, NoFlows);
+        let ask = asker("scscf", &taps.scscf, &scscf.pace().gate);
+        let (scscf, scscf_task) = sip_net::spawn(Logged::new(scscf_node), scscf, ask, NoFlows);
         let deliver = tokio::spawn(deliver(pushes, scscf.clone(), desk.clone(), taps));
         let admin = desk.clone();
         let socket = AdminSocket::serve(state, move |request| admin.administer(request))?;
@@ -133,27 +132,59 @@ impl Drop for Running {
     }
 }
 
-/// Asks the HSS. The question is handed over before this returns, so that questions arrive in the
-/// order in which they were asked; only the answer is waited for.
-fn ask_hss(
-    desk: &Desk,
+/// How one node asks the HSS.
+#[derive(Clone)]
+struct Cx {
     own: &'static str,
+    desk: Desk,
     tap: Tap,
     hss_tap: Tap,
-    (id, request): CxAsk,
-) -> impl Future<Output = CxReply> + Send + use<> {
-    let subject = request.subject();
-    let (summary, text) = (request.to_string(), format!("{request:#?}"));
-    tap.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);
-    metrics::counter!("ims_cx_requests_total", "command" => request.command_code().to_string()).increment(1);
-    hss_tap.cx(Direction::In, own, &summary, subject.as_deref(), &text);
-    let answer = desk.ask(request);
-    async move {
-        let Some(answer) = answer.await else { return (id, Err(CxFailure::Unreachable)) };
-        let (summary, text) = (answer.to_string(), format!("{answer:#?}"));
-        hss_tap.cx(Direction::Out, own, &summary, subject.as_deref(), &text);
-        tap.cx(Direction::In, "hss", &summary, subject.as_deref(), &text);
-        (id, Ok(answer))
+    gate: Gate,
+}
+
+impl Cx {
+    /// Asks the HSS. The question is handed over before this returns, so that questions arrive in
+    /// the order in which they were asked, unless it is held at the gate; only the answer is waited for.
+    fn ask(self, (id, request): CxAsk) -> impl Future<Output = CxReply> + Send + use<> {
+        let subject = request.subject();
+        let (summary, text) = (request.to_string(), format!("{request:#?}"));
+        let verdict = self.gate.judge(|| self.tap.preview_cx("hss", &summary, subject.as_deref(), &text));
+        let submit = {
+            let (cx, subject) = (self.clone(), subject.clone());
+            move |reaches: bool| {
+                cx.tap.cx(Direction::Out, "hss", &summary, subject.as_deref(), &text);
+                metrics::counter!("ims_cx_requests_total", "command" => request.command_code().to_string())
+                    .increment(1);
+                reaches.then(|| {
+                    cx.hss_tap.cx(Direction::In, cx.own, &summary, subject.as_deref(), &text);
+                    cx.desk.ask(request)
+                })
+            }
+        };
+        let submitted = match verdict {
+            Verdict::Pass => Ok(submit(true)),
+            Verdict::Fail => Ok(submit(false)),
+            Verdict::Hold(ticket) => Err((ticket, submit)),
+        };
+        async move {
+            let answer = match submitted {
+                Ok(answer) => answer,
+                Err((ticket, submit)) => {
+                    ticket.redeemed().await;
+                    submit(true)
+                }
+            };
+            let answer = match answer {
+                Some(answer) => answer.await,
+                None => None,
+            };
+            let Some(answer) = answer else { return (id, Err(CxFailure::Unreachable)) };
+            let (summary, text) = (answer.to_string(), format!("{answer:#?}"));
+            self.gate.pass(|| self.hss_tap.preview_cx(self.own, &summary, subject.as_deref(), &text)).await;
+            self.hss_tap.cx(Direction::Out, self.own, &summary, subject.as_deref(), &text);
+            self.tap.cx(Direction::In, "hss", &summary, subject.as_deref(), &text);
+            (id, Ok(answer))
+        }
     }
 }
 

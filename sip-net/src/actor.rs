@@ -1,6 +1,7 @@
 //! One task that owns a node: everything that happens to it happens there, one thing at a time.
 
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
+use crate::gate::{Gate, Verdict};
 use crate::mw::{Mw, MwEvent, MwSender};
 use bytes::Bytes;
 use sip::node::{Node, Output};
@@ -76,9 +77,9 @@ impl<N> fmt::Debug for Actor<N> {
     }
 }
 
-/// Starts the task of `node`. `ask` carries out its [`Output::Ask`]s; each runs in a task of its
-/// own. The task ends when all handles are gone; abort the returned handle to end it at once.
-pub fn spawn<N, A, R, S>(node: N, mw: Mw, clock: Clock, ask: A, sink: S) -> (Actor<N>, JoinHandle<()>)
+/// Starts the task of `node`, at the pace of its sockets. `ask` carries out its [`Output::Ask`]s;
+/// each runs in a task of its own. The task ends when all handles are gone; abort the returned handle to end it at once.
+pub fn spawn<N, A, R, S>(node: N, mw: Mw, ask: A, sink: S) -> (Actor<N>, JoinHandle<()>)
 where
     N: Node + Send + 'static,
     N::Ask: Send + 'static,
@@ -90,8 +91,12 @@ where
     let (calls_tx, calls) = mpsc::channel(QUEUE);
     let (events_tx, events) = mpsc::channel(QUEUE);
     let (answers_tx, answers) = mpsc::channel(QUEUE);
+    let (released_tx, released) = mpsc::channel(QUEUE);
+    let pace = mw.pace().clone();
+    let (clock, alarm, gate) = (pace.clock.clone(), pace.clock.alarm(), pace.gate);
     let mw = mw.start(events_tx);
-    let task = Task { node, mw, clock, ask, sink, calls, events, answers, answers_tx };
+    let task =
+        Task { node, mw, clock, alarm, gate, ask, sink, calls, events, answers, answers_tx, released, released_tx };
     (Actor { calls: calls_tx }, tokio::spawn(task.run()))
 }
 
@@ -99,12 +104,17 @@ struct Task<N: Node, A, S> {
     node: N,
     mw: MwSender,
     clock: Clock,
+    alarm: Alarm,
+    gate: Gate,
     ask: A,
     sink: S,
     calls: mpsc::Receiver<Call<N>>,
     events: mpsc::Receiver<MwEvent>,
     answers: mpsc::Receiver<N::Answer>,
     answers_tx: mpsc::Sender<N::Answer>,
+    /// Messages that were held at the gate.
+    released: mpsc::Receiver<(Peer, Bytes)>,
+    released_tx: mpsc::Sender<(Peer, Bytes)>,
 }
 
 impl<N, A, R, S> Task<N, A, S>
@@ -119,7 +129,7 @@ where
     async fn run(mut self) {
         loop {
             self.carry_out();
-            let wake = self.node.poll_timeout().map(|at| self.clock.deadline(at));
+            let wake = self.node.poll_timeout();
             tokio::select! {
                 call = self.calls.recv() => match call {
                     Some(call) => call(&mut self.node, self.clock.now()),
@@ -127,7 +137,8 @@ where
                 },
                 Some(event) = self.events.recv() => self.on_mw(event),
                 Some(answer) = self.answers.recv() => self.node.answer(self.clock.now(), answer),
-                () = sleep_until(wake) => self.node.handle_timeout(self.clock.now()),
+                Some((to, octets)) = self.released.recv() => self.put(to, octets),
+                () = self.alarm.until(wake) => self.node.handle_timeout(self.clock.now()),
                 never = self.mw.take_connections() => match never {},
             }
         }
@@ -162,6 +173,23 @@ where
     }
 
     fn send(&mut self, to: Peer, octets: Bytes) {
+        match self.gate.judge(|| self.mw.preview(&to, &octets)) {
+            Verdict::Pass => self.put(to, octets),
+            Verdict::Hold(ticket) => {
+                let released = self.released_tx.clone();
+                tokio::spawn(async move {
+                    ticket.redeemed().await;
+                    released.send((to, octets)).await
+                });
+            }
+            Verdict::Fail => {
+                self.mw.lose(&to, &octets);
+                self.node.send_failed(self.clock.now(), to);
+            }
+        }
+    }
+
+    fn put(&mut self, to: Peer, octets: Bytes) {
         match (to.transport, to.flow) {
             (Transport::Ws | Transport::Wss, Some(flow)) => {
                 if !self.sink.send(flow, octets) {
@@ -170,12 +198,5 @@ where
             }
             _ => self.mw.send(to, octets),
         }
-    }
-}
-
-async fn sleep_until(wake: Option<tokio::time::Instant>) {
-    match wake {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

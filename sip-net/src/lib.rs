@@ -6,8 +6,10 @@
 
 mod actor;
 mod clock;
+mod gate;
 mod mw;
 
 pub use actor::{Actor, FlowSink, NoFlows, spawn};
-pub use clock::{Clock, OsEntropy};
+pub use clock::{Alarm, Clock, Halt, OsEntropy};
+pub use gate::{Gate, Keeper, Pace, Release, Ticket, Verdict, Watched};
 pub use mw::{BindError, Mw};

@@ -1,5 +1,6 @@
 //! UDP and TCP on one port, for SIP between core nodes.
 
+use crate::gate::Pace;
 use bytes::Bytes;
 use sip::{FlowId, Frame, Peer, StreamDecoder, Transport};
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use trace::{Direction, Leg, Tap};
+use trace::{Direction, Leg, Record, Tap};
 
 /// The longest message taken from or put on Mw, in octets.
 const MAX_MESSAGE: usize = 64 * 1024;
@@ -34,6 +35,7 @@ pub struct Mw {
     tcp: TcpListener,
     addr: SocketAddr,
     tap: Tap,
+    pace: Pace,
 }
 
 /// An address that could not be bound.
@@ -69,7 +71,7 @@ impl Mw {
             match UdpSocket::bind(bound).await {
                 Ok(udp) => {
                     tap.own_address(bound);
-                    return Ok(Self { udp: Arc::new(udp), tcp, addr: bound, tap });
+                    return Ok(Self { udp: Arc::new(udp), tcp, addr: bound, tap, pace: Pace::start() });
                 }
                 Err(source) if tries == 0 => return Err(fail(source)),
                 Err(_) => {}
@@ -82,6 +84,16 @@ impl Mw {
         self.addr
     }
 
+    /// Has the node of these sockets keep the pace of others; without this it has one of its own.
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// The pace of the node of these sockets.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     pub(crate) fn start(self, events: mpsc::Sender<MwEvent>) -> MwSender {
         let mut tasks = JoinSet::new();
         tasks.spawn(read_udp(Arc::clone(&self.udp), self.addr, events.clone(), self.tap.clone()));
@@ -90,7 +102,8 @@ impl Mw {
         let shared = Shared { events, tap: self.tap, next_flow: Arc::new(AtomicU64::new(1)) };
         let (accepted_tx, accepted) = mpsc::channel(QUEUE);
         tasks.spawn(accept(self.tcp, accepted_tx));
-        MwSender { datagrams, shared, accepted, flows: HashMap::new(), outbound: HashMap::new(), tasks }
+        let (flows, outbound) = (HashMap::new(), HashMap::new());
+        MwSender { datagrams, addr: self.addr, shared, accepted, flows, outbound, tasks }
     }
 }
 
@@ -113,6 +126,7 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) struct MwSender {
     datagrams: mpsc::Sender<(Peer, Bytes)>,
+    addr: SocketAddr,
     shared: Shared,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)>,
     flows: HashMap<FlowId, mpsc::Sender<Bytes>>,
@@ -136,6 +150,16 @@ impl MwSender {
                 else => std::future::pending().await,
             }
         }
+    }
+
+    /// What the trace would say of a message to `to`, on Mw or not.
+    pub(crate) fn preview(&self, to: &Peer, octets: &[u8]) -> Option<Record> {
+        self.shared.tap.preview_sip(leg(to), self.addr, to.addr, octets)
+    }
+
+    /// Has the trace show a message that goes out and does not arrive.
+    pub(crate) fn lose(&self, to: &Peer, octets: &[u8]) {
+        self.shared.tap.sip(Direction::Out, leg(to), self.addr, to.addr, octets);
     }
 
     /// Sends; a failure comes back as an event.
@@ -201,6 +225,14 @@ impl MwSender {
         if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(MwEvent::Failed { to }) {
             tokio::spawn(async move { events.send(event).await });
         }
+    }
+}
+
+fn leg(to: &Peer) -> Leg {
+    match to.transport {
+        Transport::Udp => Leg::Udp,
+        Transport::Tcp | Transport::Tls => Leg::Tcp,
+        Transport::Ws | Transport::Wss => Leg::Wss,
     }
 }
 

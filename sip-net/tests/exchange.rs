@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use sip::node::{Node, Output};
 use sip::{FlowId, Instant, Now, Peer, Transport};
-use sip_net::{Actor, Clock, Mw, NoFlows, spawn};
+use sip_net::{Actor, Keeper, Mw, NoFlows, Pace, Release, Verdict, spawn};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use trace::{Hub, Tap};
+use trace::{Hub, Record, Tap};
 
 /// Sends back what it receives, turned into a response; reports everything.
 struct Echo {
@@ -66,11 +67,15 @@ impl Node for Echo {
 }
 
 async fn node(tap: Tap) -> (Actor<Echo>, SocketAddr, mpsc::UnboundedReceiver<Seen>) {
-    let mw = Mw::bind("127.0.0.1:0".parse().unwrap(), tap).await.unwrap();
+    paced(tap, Pace::start()).await
+}
+
+async fn paced(tap: Tap, pace: Pace) -> (Actor<Echo>, SocketAddr, mpsc::UnboundedReceiver<Seen>) {
+    let mw = Mw::bind("127.0.0.1:0".parse().unwrap(), tap).await.unwrap().paced(pace);
     let addr = mw.addr();
     let (seen, rx) = mpsc::unbounded_channel();
     let echo = Echo { out: VecDeque::new(), seen, wake: None };
-    let (actor, _task) = spawn(echo, mw, Clock::start(), |ask| async move { ask + 1 }, NoFlows);
+    let (actor, _task) = spawn(echo, mw, |ask| async move { ask + 1 }, NoFlows);
     (actor, addr, rx)
 }
 
@@ -157,4 +162,63 @@ async fn asks_are_answered_and_timers_fire() {
     a.call(|echo, now| echo.wake = Some(now.mono + Duration::from_millis(5))).await;
     assert_eq!(next(&mut seen).await, Seen::Timeout);
     assert_eq!(a.ask(|_, _| 7).await, Some(7));
+}
+
+/// Holds what is about Call-ID 1, loses what is about Call-ID 2.
+#[derive(Default)]
+struct Porter(Mutex<Vec<(String, Release)>>);
+
+impl Keeper for Porter {
+    fn judge(&self, message: Record) -> Verdict {
+        match message.call_id.as_deref() {
+            Some("1") => {
+                let (release, held) = Verdict::hold();
+                let line = format!("{} -> {}: {}", message.node, message.peer, message.summary);
+                self.0.lock().unwrap().push((line, release));
+                held
+            }
+            Some("2") => Verdict::Fail,
+            _ => Verdict::Pass,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_keeper_holds_some_messages_loses_others_and_lets_the_rest_pass() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (hub, pace, porter) = (Hub::new(16), Pace::start(), Arc::new(Porter::default()));
+        let (a, _, mut a_seen) = paced(hub.tap("a"), pace.clone()).await;
+        let (_b, b_addr, mut b_seen) = node(hub.tap("b")).await;
+        let watched = pace.gate.watch(porter.clone()).unwrap();
+        assert!(pace.gate.watch(porter.clone()).is_none(), "one keeper at a time");
+        for call_id in ["1", "2", "3"] {
+            let octets: Bytes = OPTIONS.replace("Call-ID: 1", &format!("Call-ID: {call_id}")).into();
+            a.call(move |echo, _| echo.out.push_back(Output::Send { to: Peer::new(transport, b_addr), octets })).await;
+        }
+        assert_eq!(next(&mut a_seen).await, Seen::Failed);
+        assert_eq!(next(&mut b_seen).await, Seen::Message(OPTIONS.replace("Call-ID: 1", "Call-ID: 3")));
+        let (held, release) = porter.0.lock().unwrap().pop().unwrap();
+        assert_eq!(held, "a -> b: OPTIONS sip:x.example");
+        drop(release);
+        assert_eq!(next(&mut b_seen).await, Seen::Message(OPTIONS.into()));
+        drop(watched);
+        a.call(move |echo, _| {
+            echo.out.push_back(Output::Send { to: Peer::new(transport, b_addr), octets: OPTIONS.into() });
+        })
+        .await;
+        assert_eq!(next(&mut b_seen).await, Seen::Message(OPTIONS.into()), "an unwatched gate is open");
+    }
+}
+
+#[tokio::test]
+async fn a_timer_waits_while_the_clock_is_halted() {
+    let pace = Pace::start();
+    let (a, _, mut seen) = paced(Tap::default(), pace.clone()).await;
+    let halt = pace.clock.halt();
+    a.call(|echo, now| echo.wake = Some(now.mono + Duration::from_millis(1))).await;
+    assert_eq!(a.ask(|_, _| 7).await, Some(7));
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert!(seen.try_recv().is_err(), "it ran out");
+    drop(halt);
+    assert_eq!(next(&mut seen).await, Seen::Timeout);
 }

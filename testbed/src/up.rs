@@ -8,7 +8,7 @@ use crate::state::{Ready, StateDir};
 use anyhow::{Context, Result};
 use epcscf::config::FlowTokenKey;
 use sip::Entropy;
-use sip_net::{Mw, OsEntropy};
+use sip_net::{Mw, OsEntropy, Pace};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use tokio::task::JoinHandle;
@@ -37,6 +37,7 @@ pub struct Testbed {
     state: StateDir,
     pki: Pki,
     hub: Hub,
+    pace: Pace,
     ready: Ready,
     wwsfs: Vec<wwsf::Running>,
     epcscf: Option<epcscf::Running>,
@@ -57,15 +58,16 @@ impl Testbed {
         let state = StateDir::open(state)?;
         let pki = Pki::load_or_make(&state)?;
         let hub = Hub::new(config.trace_capacity);
-        let sockets = Sockets::bind(&config, &hub, nodes).await?;
+        let pace = Pace::start();
+        let sockets = Sockets::bind(&config, &hub, &pace, nodes).await?;
         let config = config.with_ports(sockets.ports)?;
         for range in &config.partner_wwsf_domains() {
             hub.range_domain(range);
         }
         let ready = ready(&config, &pki);
         let ops = ops::serve(sockets.metrics, hub.clone())?;
-        let mut testbed =
-            Self { config, state, pki, hub, ready, wwsfs: Vec::new(), epcscf: None, ims: None, ops, announced: false };
+        let (wwsfs, announced) = (Vec::new(), false);
+        let mut testbed = Self { config, state, pki, hub, pace, ready, wwsfs, epcscf: None, ims: None, ops, announced };
         if let Some(core) = sockets.core {
             testbed.start_ims(core).await?;
         }
@@ -88,6 +90,11 @@ impl Testbed {
     /// What all nodes saw and sent.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// The clock and the gate of the SIP nodes.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// The certificates.
@@ -117,7 +124,7 @@ impl Testbed {
         self.stop_epcscf().await;
         change(&mut self.config.epcscf);
         let wss = listen::tcp(&self.config.hosts, self.config.ports.epcscf, "ports.epcscf")?;
-        let mw = bind_mw(self.config.ports.epcscf_mw, "ports.epcscf_mw", self.hub.tap("epcscf")).await?;
+        let mw = bind_mw(self.config.ports.epcscf_mw, "ports.epcscf_mw", self.hub.tap("epcscf"), &self.pace).await?;
         self.start_epcscf(wss, mw).await
     }
 
@@ -224,7 +231,7 @@ struct Sockets {
 }
 
 impl Sockets {
-    async fn bind(config: &Config, hub: &Hub, nodes: Nodes) -> Result<Self> {
+    async fn bind(config: &Config, hub: &Hub, pace: &Pace, nodes: Nodes) -> Result<Self> {
         let (hosts, mut ports) = (&config.hosts, config.ports);
         let mut wwsfs = Vec::new();
         if nodes.wwsf {
@@ -241,14 +248,14 @@ impl Sockets {
         let mut edge = None;
         if nodes.epcscf {
             let wss = listen::tcp(hosts, ports.epcscf, "ports.epcscf")?;
-            let mw = bind_mw(ports.epcscf_mw, "ports.epcscf_mw", hub.tap("epcscf")).await?;
+            let mw = bind_mw(ports.epcscf_mw, "ports.epcscf_mw", hub.tap("epcscf"), pace).await?;
             (ports.epcscf, ports.epcscf_mw) = (port_of(&wss)?, mw.addr().port());
             edge = Some((wss, mw));
         }
         let mut core = None;
         if nodes.ims {
-            let icscf = bind_mw(ports.icscf, "ports.icscf", hub.tap("icscf")).await?;
-            let scscf = bind_mw(ports.scscf, "ports.scscf", hub.tap("scscf")).await?;
+            let icscf = bind_mw(ports.icscf, "ports.icscf", hub.tap("icscf"), pace).await?;
+            let scscf = bind_mw(ports.scscf, "ports.scscf", hub.tap("scscf"), pace).await?;
             (ports.icscf, ports.scscf) = (icscf.addr().port(), scscf.addr().port());
             core = Some(CoreSockets { icscf, scscf });
         }
@@ -268,9 +275,10 @@ impl Sockets {
     }
 }
 
-async fn bind_mw(port: u16, option: &str, tap: Tap) -> Result<Mw> {
+async fn bind_mw(port: u16, option: &str, tap: Tap, pace: &Pace) -> Result<Mw> {
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Mw::bind(addr, tap).await.map_err(|e| listen::explain(e.addr, &e.source, option))
+    let mw = Mw::bind(addr, tap).await.map_err(|e| listen::explain(e.addr, &e.source, option))?;
+    Ok(mw.paced(pace.clone()))
 }
 
 fn port_of(listeners: &[TcpListener]) -> Result<u16> {
@@ -322,7 +330,16 @@ fn observe(tap: &Tap, event: &HttpEvent) {
         Some(i) => format!("{summary}\r\n\r\nimpi: {}\r\nimpu: {}\r\n", i.impi, impu.as_deref().unwrap_or_default()),
         None => summary.clone(),
     };
-    tap.http(direction, Leg::Https, Some(event.local), Some(event.peer), &summary, impu.as_deref(), None, &text);
+    tap.http(
+        direction,
+        Leg::Https,
+        Some(event.local),
+        Some(event.peer),
+        &summary,
+        impu.as_deref(),
+        event.trace_id.as_deref(),
+        &text,
+    );
 }
 
 impl Config {

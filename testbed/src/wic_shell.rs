@@ -28,7 +28,7 @@ use ::wic::{
 };
 use ims::{Impi, ImpiError, Impu, ImpuError, Password, Scenario};
 use sip::headers::BearerStyle;
-use sip_net::OsEntropy;
+use sip_net::{OsEntropy, Pace};
 
 /// What a headless WIC is told.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub struct Options {
     pub answering: Answering,
     /// Whether to fetch the page first, as a browser would. Not needed of somebody else's WWSF.
     pub fetch_page: bool,
+    /// Its clock, and the gate that what it sends passes; its own when it shares none.
+    pub pace: Pace,
 }
 
 impl Options {
@@ -76,6 +78,7 @@ impl Options {
             timers: Timers::default(),
             answering: Answering::default(),
             fetch_page: true,
+            pace: Pace::start(),
         }
     }
 

@@ -27,6 +27,15 @@ struct Inner {
     names: HashMap<SocketAddr, String>,
 }
 
+impl Inner {
+    fn name_peer(&self, record: &mut Record) {
+        if record.peer.is_empty() {
+            let named = record.remote.and_then(|addr| self.names.get(&addr).cloned());
+            record.peer = named.unwrap_or_else(|| record.remote.map_or_else(String::new, |addr| addr.to_string()));
+        }
+    }
+}
+
 /// One node's way into the hub. The default tap leads nowhere. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Tap {
@@ -81,10 +90,7 @@ impl Hub {
             let mut inner = self.lock();
             inner.seq += 1;
             record.seq = inner.seq;
-            if record.peer.is_empty() {
-                let named = record.remote.and_then(|addr| inner.names.get(&addr).cloned());
-                record.peer = named.unwrap_or_else(|| record.remote.map_or_else(String::new, |addr| addr.to_string()));
-            }
+            inner.name_peer(&mut record);
             inner.steps.classify(&mut record);
             let record = Arc::new(record);
             if inner.ring.len() == inner.capacity {
@@ -121,21 +127,15 @@ impl Tap {
     /// A SIP message. `leg` is [`Leg::Wss`], [`Leg::Udp`] or [`Leg::Tcp`].
     pub fn sip(&self, direction: Direction, leg: Leg, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
         let Some((hub, node)) = &self.to else { return };
-        let text = String::from_utf8_lossy(octets).into_owned();
-        let first = text.split("\r\n").next().unwrap_or_default();
-        let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(first);
-        let peer = if leg == Leg::Wss { "wic".to_owned() } else { String::new() };
-        hub.record(Record {
-            direction,
-            leg,
-            local: Some(local),
-            remote: Some(remote),
-            summary: summary.to_owned(),
-            call_id: steps::header(&text, "call-id").or_else(|| steps::header(&text, "i")),
-            subject: steps::header(&text, "to").and_then(|to| steps::uri(&to)),
-            text,
-            ..blank(node, peer)
-        });
+        hub.record(sip(node, direction, leg, local, remote, octets));
+    }
+
+    /// What would be recorded of a SIP message that is about to be sent, but for its step.
+    pub fn preview_sip(&self, leg: Leg, local: SocketAddr, remote: SocketAddr, octets: &[u8]) -> Option<Record> {
+        let (hub, node) = self.to.as_ref()?;
+        let mut record = sip(node, Direction::Out, leg, local, remote, octets);
+        hub.lock().name_peer(&mut record);
+        Some(record)
     }
 
     /// An HTTP request or response head, or a WebSocket upgrade. `text` holds no secret.
@@ -168,14 +168,42 @@ impl Tap {
     /// A Cx request or answer, between this node and `peer`. `text` holds no secret.
     pub fn cx(&self, direction: Direction, peer: &str, summary: &str, subject: Option<&str>, text: &str) {
         let Some((hub, node)) = &self.to else { return };
-        hub.record(Record {
-            direction,
-            leg: Leg::Cx,
-            summary: summary.to_owned(),
-            subject: subject.map(str::to_owned),
-            text: text.to_owned(),
-            ..blank(node, peer.to_owned())
-        });
+        hub.record(cx(node, direction, peer, summary, subject, text));
+    }
+
+    /// What would be recorded of a Cx request or answer that is about to be sent, but for its step.
+    pub fn preview_cx(&self, peer: &str, summary: &str, subject: Option<&str>, text: &str) -> Option<Record> {
+        let (_, node) = self.to.as_ref()?;
+        Some(cx(node, Direction::Out, peer, summary, subject, text))
+    }
+}
+
+fn sip(node: &str, direction: Direction, leg: Leg, local: SocketAddr, remote: SocketAddr, octets: &[u8]) -> Record {
+    let text = String::from_utf8_lossy(octets).into_owned();
+    let first = text.split("\r\n").next().unwrap_or_default();
+    let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(first);
+    let peer = if leg == Leg::Wss { "wic".to_owned() } else { String::new() };
+    Record {
+        direction,
+        leg,
+        local: Some(local),
+        remote: Some(remote),
+        summary: summary.to_owned(),
+        call_id: steps::header(&text, "call-id").or_else(|| steps::header(&text, "i")),
+        subject: steps::header(&text, "to").and_then(|to| steps::uri(&to)),
+        text,
+        ..blank(node, peer)
+    }
+}
+
+fn cx(node: &str, direction: Direction, peer: &str, summary: &str, subject: Option<&str>, text: &str) -> Record {
+    Record {
+        direction,
+        leg: Leg::Cx,
+        summary: summary.to_owned(),
+        subject: subject.map(str::to_owned),
+        text: text.to_owned(),
+        ..blank(node, peer.to_owned())
     }
 }
 
@@ -211,6 +239,19 @@ mod tests {
     fn send(tap: &Tap, call_id: &str) {
         let text = format!("REGISTER sip:ims.example SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n");
         tap.sip(Direction::Out, Leg::Udp, A.parse().unwrap(), B.parse().unwrap(), text.as_bytes());
+    }
+
+    #[test]
+    fn a_preview_says_what_will_be_recorded_and_records_nothing() {
+        let hub = Hub::new(8);
+        hub.tap("icscf").own_address(B.parse().unwrap());
+        let (tap, text) = (hub.tap("epcscf"), "REGISTER sip:ims.example SIP/2.0\r\nCall-ID: x\r\n\r\n");
+        let seen = tap.preview_sip(Leg::Udp, A.parse().unwrap(), B.parse().unwrap(), text.as_bytes()).unwrap();
+        assert_eq!((seen.peer.as_str(), seen.call_id.as_deref(), hub.last_seq()), ("icscf", Some("x"), 0));
+        send(&tap, "x");
+        let recorded = hub.since(0);
+        let unstamped = |r: &Record| Record { seq: 0, time_us: 0, step: None, scenario: None, ..r.clone() };
+        assert_eq!(unstamped(&recorded[0]), unstamped(&seen));
     }
 
     #[test]

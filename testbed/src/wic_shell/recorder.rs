@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::wic::Wire;
+use bytes::Bytes;
 use ims::Scenario;
 use sip::headers::To;
-use sip::{Framing, Message};
+use sip::{Entropy, Framing, Message};
+use sip_net::OsEntropy;
 use trace::steps::Steps;
 use trace::{Direction, Leg, Record};
 
@@ -22,6 +24,8 @@ pub(super) struct Recorder(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     scenario: Scenario,
+    /// The W3C trace that its HTTP requests are of.
+    trace_id: String,
     records: VecDeque<Record>,
     steps: Steps,
     seq: u64,
@@ -32,8 +36,14 @@ struct Inner {
 
 impl Recorder {
     pub(super) fn new(scenario: Scenario) -> Self {
-        let inner =
-            Inner { scenario, records: VecDeque::new(), steps: Steps::default(), seq: 0, connection: (None, None) };
+        let inner = Inner {
+            scenario,
+            trace_id: random_hex::<16>(),
+            records: VecDeque::new(),
+            steps: Steps::default(),
+            seq: 0,
+            connection: (None, None),
+        };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -42,12 +52,23 @@ impl Recorder {
         self.lock().records.iter().cloned().collect()
     }
 
+    /// The header by which a WWSF can tell that HTTP requests are of one WIC (W3C Trace Context).
+    pub(super) fn traceparent(&self) -> String {
+        format!("00-{}-{}-01", self.lock().trace_id, random_hex::<8>())
+    }
+
+    /// The near end of the last connection.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.lock().connection.0
+    }
+
     pub(super) fn http(&self, direction: Direction, summary: String) {
-        let wwsf = match self.scenario() {
-            Scenario::WildcardRange => "partner-wwsf",
-            _ => "wwsf",
-        };
-        self.push(Record { peer: wwsf.into(), leg: Leg::Https, text: summary.clone(), summary, ..blank(direction) });
+        self.push(self.http_record(direction, summary));
+    }
+
+    /// What [`Self::http`] will say of a request.
+    pub(super) fn preview_http(&self, summary: &str) -> Record {
+        self.http_record(Direction::Out, summary.to_owned())
     }
 
     /// A connection was made between these two addresses.
@@ -59,24 +80,31 @@ impl Recorder {
         self.push(Record { leg: Leg::Upgrade, text: summary.clone(), summary, ..blank(direction) });
     }
 
+    /// What [`Self::upgrade`] will say of a request.
+    pub(super) fn preview_upgrade(&self, summary: &str) -> Record {
+        Record { leg: Leg::Upgrade, text: summary.to_owned(), summary: summary.to_owned(), ..blank(Direction::Out) }
+    }
+
     /// A SIP message, its token left out. Keep-alives are not recorded.
     pub(super) fn sip(&self, direction: Direction, wire: &Wire) {
-        if wire.is_keepalive() {
-            return;
+        if !wire.is_keepalive() {
+            self.push(sip_record(direction, wire.octets(), wire.redacted()));
         }
-        let first = wire.first_line();
-        let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(&first);
-        let message = Message::parse(wire.octets().clone(), Framing::WebSocket).ok();
-        let call_id = message.as_ref().and_then(|m| m.call_id()).map(str::to_owned);
-        let to = message.as_ref().and_then(|m| m.headers().one::<To>().ok());
-        self.push(Record {
-            leg: Leg::Wss,
-            summary: summary.to_owned(),
-            call_id,
-            subject: to.map(|to| to.uri.to_string()),
-            text: wire.redacted(),
-            ..blank(direction)
-        });
+    }
+
+    /// A SIP message that is about to be sent, as it is.
+    pub(super) fn preview_sip(&self, octets: &Bytes) -> Record {
+        let (local, remote) = self.lock().connection;
+        Record { local, remote, ..sip_record(Direction::Out, octets, String::from_utf8_lossy(octets).into_owned()) }
+    }
+
+    fn http_record(&self, direction: Direction, summary: String) -> Record {
+        let wwsf = match self.scenario() {
+            Scenario::WildcardRange => "partner-wwsf",
+            _ => "wwsf",
+        };
+        let trace_id = Some(self.lock().trace_id.clone());
+        Record { peer: wwsf.into(), leg: Leg::Https, text: summary.clone(), summary, trace_id, ..blank(direction) }
     }
 
     fn scenario(&self) -> Scenario {
@@ -101,6 +129,21 @@ impl Recorder {
         }
         inner.records.push_back(record);
     }
+}
+
+fn random_hex<const N: usize>() -> String {
+    let mut octets = [0; N];
+    OsEntropy.fill(&mut octets);
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn sip_record(direction: Direction, octets: &Bytes, text: String) -> Record {
+    let first = text.lines().next().unwrap_or_default();
+    let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(first).to_owned();
+    let message = Message::parse(octets.clone(), Framing::WebSocket).ok();
+    let call_id = message.as_ref().and_then(|m| m.call_id()).map(str::to_owned);
+    let to = message.as_ref().and_then(|m| m.headers().one::<To>().ok());
+    Record { summary, call_id, subject: to.map(|to| to.uri.to_string()), text, ..blank(direction) }
 }
 
 fn blank(direction: Direction) -> Record {

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ::wic::{Agent, Event, Failure, Output, State, TokenFailure, TokenGrant};
+use bytes::Bytes;
 use ims::Password;
 use rustls::ClientConfig;
-use sip_net::Clock;
+use sip_net::{Alarm, Pace, Verdict};
 use tokio::sync::{mpsc, watch};
 use trace::Direction;
 
@@ -18,7 +19,8 @@ use super::wwsf::{Wwsf, WwsfError};
 
 pub(super) struct Shell {
     pub(super) agent: Agent,
-    pub(super) clock: Clock,
+    pub(super) pace: Pace,
+    pub(super) alarm: Alarm,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) wwsf: Wwsf,
     pub(super) login: Option<(String, Password)>,
@@ -31,6 +33,8 @@ pub(super) struct Shell {
     pub(super) sockets: u64,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) tokens: mpsc::Sender<Result<TokenGrant, TokenFailure>>,
+    /// Messages that were held at the gate, with the connection that they are for.
+    pub(super) released: mpsc::Sender<(u64, Bytes)>,
     pub(super) closing: VecDeque<Closing>,
 }
 
@@ -40,6 +44,7 @@ impl Shell {
         mut commands: mpsc::Receiver<Command>,
         mut reports: mpsc::Receiver<Report>,
         mut tokens: mpsc::Receiver<Result<TokenGrant, TokenFailure>>,
+        mut released: mpsc::Receiver<(u64, Bytes)>,
     ) {
         if self.fetch_page
             && let Err(error) = self.wwsf.page().await
@@ -47,11 +52,11 @@ impl Shell {
             self.state.send_replace(State::Failed(no_page(&error)));
             return;
         }
-        let now = self.clock.now();
+        let now = self.pace.clock.now();
         self.agent.start(now);
         loop {
             self.act().await;
-            let wake = self.agent.poll_timeout().map(|at| self.clock.deadline(at));
+            let wake = self.agent.poll_timeout();
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
@@ -59,11 +64,12 @@ impl Shell {
                 },
                 Some((id, happening)) = reports.recv() => self.happened(id, happening),
                 Some(answer) = tokens.recv() => {
-                    let now = self.clock.now();
+                    let now = self.pace.clock.now();
                     self.agent.token(now, answer);
                 }
-                () = sleep_until(wake) => {
-                    let now = self.clock.now();
+                Some((id, octets)) = released.recv() => self.put(id, octets),
+                () = self.alarm.until(wake) => {
+                    let now = self.pace.clock.now();
                     self.agent.handle_timeout(now);
                 }
             }
@@ -83,14 +89,11 @@ impl Shell {
                         self.wwsf.origin(),
                         Arc::clone(&self.tls),
                         self.recorder.clone(),
+                        self.pace.gate.clone(),
                         self.reports.clone(),
                     ));
                 }
-                Output::Send(octets) => {
-                    if let Some(socket) = &self.socket {
-                        socket.send(octets);
-                    }
-                }
+                Output::Send(octets) => self.send(octets),
                 Output::Close { code, reason } => {
                     if let Some(socket) = self.socket.take() {
                         self.closing.push_back(socket.close(code, reason));
@@ -114,8 +117,31 @@ impl Shell {
         });
     }
 
+    /// Sends on the present connection, past the gate. One that fails there is lost, as on a
+    /// connection that has just broken.
+    fn send(&self, octets: Bytes) {
+        let Some(id) = self.socket.as_ref().map(Socket::id) else { return };
+        match self.pace.gate.judge(|| Some(self.recorder.preview_sip(&octets))) {
+            Verdict::Pass => self.put(id, octets),
+            Verdict::Fail => {}
+            Verdict::Hold(ticket) => {
+                let released = self.released.clone();
+                tokio::spawn(async move {
+                    ticket.redeemed().await;
+                    released.send((id, octets)).await
+                });
+            }
+        }
+    }
+
+    fn put(&self, id: u64, octets: Bytes) {
+        if let Some(socket) = self.socket.as_ref().filter(|socket| socket.id() == id) {
+            socket.send(octets);
+        }
+    }
+
     fn obey(&mut self, command: Command) {
-        let now = self.clock.now();
+        let now = self.pace.clock.now();
         match command {
             Command::Start => self.agent.start(now),
             Command::Refresh => self.agent.refresh(now),
@@ -135,7 +161,7 @@ impl Shell {
         if self.socket.as_ref().is_none_or(|socket| socket.id() != id) {
             return;
         }
-        let now = self.clock.now();
+        let now = self.pace.clock.now();
         match happening {
             Happening::Opened => self.agent.connected(now),
             Happening::Received(octets) => self.agent.received(now, octets),
@@ -167,7 +193,7 @@ impl Shell {
             Event::Failed(failure) => tracing::info!(%failure, "WIC"),
             Event::TokenRefreshed { .. } | Event::Registered(_) | Event::Deregistered { .. } => {}
             event => {
-                let now = self.clock.now();
+                let now = self.pace.clock.now();
                 self.calls.happened(&mut self.agent, now, event);
             }
         }
@@ -196,12 +222,5 @@ fn no_page(error: &WwsfError) -> Failure {
         text: format!("no page: {error}"),
         advice: Some("Is the WWSF running there, and is its CA the one given?"),
         link: None,
-    }
-}
-
-async fn sleep_until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

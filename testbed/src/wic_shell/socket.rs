@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use sip::{Host, Transport};
+use sip_net::Gate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -66,12 +67,13 @@ impl Socket {
         origin: &str,
         tls: Arc<ClientConfig>,
         recorder: Recorder,
+        gate: Gate,
         to: mpsc::Sender<Report>,
     ) -> Self {
         let (orders, from_owner) = mpsc::channel(BACKLOG);
         let origin = origin.to_owned();
         let task = tokio::spawn(async move {
-            let end = match dial(&url, &origin, &tls, &recorder).await {
+            let end = match dial(&url, &origin, &tls, &recorder, &gate).await {
                 Ok(stream) => {
                     if to.send((id, Happening::Opened)).await.is_err() {
                         return;
@@ -139,7 +141,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 type Ws = WebSocketStream<Box<dyn Stream>>;
 
 /// TCP, TLS, then the upgrade with Origin and the subprotocol (RFC 7118 §4.1, TS 33.203 X.3.2.1).
-async fn dial(url: &WssUrl, origin: &str, tls: &Arc<ClientConfig>, recorder: &Recorder) -> Result<Ws, String> {
+async fn dial(
+    url: &WssUrl,
+    origin: &str,
+    tls: &Arc<ClientConfig>,
+    recorder: &Recorder,
+    gate: &Gate,
+) -> Result<Ws, String> {
     let mut request = url.as_str().into_client_request().map_err(|e| e.to_string())?;
     let host = request.uri().host().unwrap_or_default().to_owned();
     let port = request.uri().port_u16().unwrap_or(if url.transport() == Transport::Wss { 443 } else { 80 });
@@ -147,6 +155,10 @@ async fn dial(url: &WssUrl, origin: &str, tls: &Arc<ClientConfig>, recorder: &Re
     headers.insert("sec-websocket-protocol", HeaderValue::from_static("sip"));
     headers.insert("origin", HeaderValue::from_str(origin).map_err(|_| "the origin is no header value".to_owned())?);
 
+    let asked = format!("GET {} upgrade", request.uri().path());
+    if !gate.pass(|| Some(recorder.preview_upgrade(&asked))).await {
+        return Err("the network is not there".into());
+    }
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let tcp = TcpStream::connect((bare.as_str(), port)).await.map_err(|e| e.to_string())?;
     recorder.connected(tcp.local_addr().ok(), tcp.peer_addr().ok());
@@ -158,7 +170,7 @@ async fn dial(url: &WssUrl, origin: &str, tls: &Arc<ClientConfig>, recorder: &Re
         }
         _ => Box::new(tcp),
     };
-    recorder.upgrade(Direction::Out, format!("GET {} upgrade", request.uri().path()));
+    recorder.upgrade(Direction::Out, asked);
     let limits = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
     match client_async_with_config(request, stream, Some(limits)).await {
         Ok((ws, response)) => {

@@ -1,11 +1,12 @@
 //! The handle.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use ::wic::{Agent, Event, Failure, State};
 use ims::Scenario;
-use sip_net::{Clock, OsEntropy};
+use sip_net::OsEntropy;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trace::Record;
@@ -52,25 +53,27 @@ impl Wic {
         let config = options.config()?;
         let tls = tls::client_config(&options.ca)?;
         let recorder = Recorder::new(scenario);
-        let wwsf = Wwsf::with(&options.wwsf, &tls, recorder.clone())?;
+        let pace = options.pace.clone();
+        let wwsf = Wwsf::with(&options.wwsf, &tls, recorder.clone(), pace.gate.clone())?;
         let login = match &options.user {
             User::Digest { .. } => None,
             User::Web { username, password } => Some((username.clone(), password.clone())),
             User::Guest { login } => login.clone(),
         };
-        let clock = Clock::start();
         let mut agent = Agent::new(config, OsEntropy);
         if let Some(grant) = options.grant.clone() {
-            agent.give_token(clock.now(), grant);
+            agent.give_token(pace.clock.now(), grant);
         }
         let (commands, from_handle) = mpsc::channel(8);
         let (state_out, state) = watch::channel(agent.state().clone());
         let (reports, from_sockets) = mpsc::channel(64);
         let (tokens, from_wwsf) = mpsc::channel(1);
         let (events, to_handle) = mpsc::channel(UNSEEN);
+        let (released_out, released) = mpsc::channel(64);
         let shell = Shell {
             agent,
-            clock,
+            alarm: pace.clock.alarm(),
+            pace,
             tls,
             wwsf,
             login,
@@ -82,9 +85,10 @@ impl Wic {
             sockets: 0,
             reports,
             tokens,
+            released: released_out,
             closing: VecDeque::new(),
         };
-        let task = tokio::spawn(shell.run(from_handle, from_sockets, from_wwsf));
+        let task = tokio::spawn(shell.run(from_handle, from_sockets, from_wwsf, released));
         Ok(Self { scenario, commands, state, events: to_handle, recorder, started: Instant::now(), task })
     }
 
@@ -146,6 +150,12 @@ impl Wic {
     /// What it sent and received so far, in the shape of the trace, node `wic`, tokens left out.
     pub fn records(&self) -> Vec<Record> {
         self.recorder.records()
+    }
+
+    /// The near end of its connection to the eP-CSCF, by which other nodes' records can be told to
+    /// be of this WIC.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.recorder.address()
     }
 
     pub(super) async fn command(&self, command: Command) {

@@ -11,6 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use rustls::ClientConfig;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sip_net::Gate;
 use trace::Direction;
 
 use super::recorder::Recorder;
@@ -26,6 +27,7 @@ pub struct Wwsf {
     http: Client,
     logged_in: Arc<AtomicBool>,
     recorder: Recorder,
+    gate: Gate,
 }
 
 impl Wwsf {
@@ -35,10 +37,15 @@ impl Wwsf {
     /// When the CA file can't be used.
     pub fn new(origin: &str, ca: &Path) -> Result<Self, WwsfError> {
         let tls = tls::client_config(ca)?;
-        Self::with(origin, &tls, Recorder::new(Scenario::WebAuth))
+        Self::with(origin, &tls, Recorder::new(Scenario::WebAuth), Gate::default())
     }
 
-    pub(super) fn with(origin: &str, tls: &Arc<ClientConfig>, recorder: Recorder) -> Result<Self, WwsfError> {
+    pub(super) fn with(
+        origin: &str,
+        tls: &Arc<ClientConfig>,
+        recorder: Recorder,
+        gate: Gate,
+    ) -> Result<Self, WwsfError> {
         let http = Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
             .cookie_store(true)
@@ -48,7 +55,7 @@ impl Wwsf {
             .no_proxy()
             .build()
             .map_err(|error| WwsfError::Client(cause(&error)))?;
-        Ok(Self { origin: origin.trim_end_matches('/').to_owned(), http, logged_in: Arc::default(), recorder })
+        Ok(Self { origin: origin.trim_end_matches('/').to_owned(), http, logged_in: Arc::default(), recorder, gate })
     }
 
     /// The origin of its pages.
@@ -95,13 +102,21 @@ impl Wwsf {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, WwsfError> {
-        self.recorder.http(Direction::Out, format!("{method} {path}"));
+        let asked = format!("{method} {path}");
+        if !self.gate.pass(|| Some(self.recorder.preview_http(&asked))).await {
+            return Err(WwsfError::Unreachable {
+                origin: self.origin.clone(),
+                cause: "the network is not there".into(),
+            });
+        }
+        self.recorder.http(Direction::Out, asked);
         let request = self.http.request(method.clone(), format!("{}{path}", self.origin));
         let request = match body {
             // A page of this origin is what this client claims to be.
             Some(body) => request.header("origin", &self.origin).json(body),
             None => request,
         };
+        let request = request.header("traceparent", self.recorder.traceparent());
         let response = self.perform(request).await?;
         self.recorder.http(Direction::In, format!("{} {path}", response.status().as_u16()));
         if response.status().is_success() {
