@@ -10,6 +10,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::entropy;
@@ -53,12 +55,18 @@ impl Assets {
         for folder in folders {
             read_folder(folder, folder, &mut files)?;
         }
+        Self::bundle(files, Self::PREFIX, cache)
+    }
+
+    /// The assets of another page, served below `prefix`. A page among them (`….html`) has its
+    /// references rewritten as scripts and styles have.
+    pub fn bundle(files: BTreeMap<String, Vec<u8>>, prefix: &str, cache: &Path) -> Result<Self, AssetsError> {
         let cache = Cache::open(cache).map_err(|e| AssetsError::io(cache, e))?;
         let mut assets = Self { by_name: BTreeMap::new(), by_path: HashMap::new() };
-        for (name, content) in links::resolve(files)? {
+        for (name, content) in links::resolve(files, prefix)? {
             let hash = entropy::fingerprint(&content);
             let hash = hash.get(..16).unwrap_or_default().to_owned();
-            let path = format!("{}{}", Self::PREFIX, hashed_name(&name, &hash));
+            let path = format!("{prefix}{}", hashed_name(&name, &hash));
             let asset = Asset::new(&name, hash, content, &cache);
             assets.by_path.insert(path.clone(), asset);
             assets.by_name.insert(name, path);
@@ -74,6 +82,17 @@ impl Assets {
     /// Plain names and addresses.
     pub fn urls(&self) -> impl Iterator<Item = (&str, &str)> {
         self.by_name.iter().map(|(name, url)| (name.as_str(), url.as_str()))
+    }
+
+    /// The answer to a GET of `path`, in the smallest encoding that the client takes; it may be kept
+    /// for ever, for the content is in the name.
+    pub fn respond(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+        Some(self.find(path)?.respond(headers, "public, max-age=31536000, immutable"))
+    }
+
+    /// As [`Assets::respond`], by the plain name and asked for anew each time: for a page.
+    pub fn respond_page(&self, name: &str, headers: &HeaderMap) -> Option<Response> {
+        Some(self.find(self.url(name)?)?.respond(headers, "no-cache"))
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<&Asset> {
@@ -92,6 +111,26 @@ impl Asset {
         Self { content_type, hash, identity: content.into(), brotli, gzip }
     }
 
+    fn respond(&self, headers: &HeaderMap, cache_control: &'static str) -> Response {
+        let encoding = Encoding::negotiate(headers, |encoding| self.body(encoding).is_some());
+        let etag = self.etag(encoding);
+        let mut response = match is_fresh(headers, &etag) {
+            true => StatusCode::NOT_MODIFIED.into_response(),
+            false => self.body(encoding).unwrap_or(&self.identity).clone().into_response(),
+        };
+        let head = response.headers_mut();
+        head.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        head.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+        head.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
+            head.insert(header::ETAG, etag);
+        }
+        if let Some(token) = encoding.token() {
+            head.insert(header::CONTENT_ENCODING, HeaderValue::from_static(token));
+        }
+        response
+    }
+
     /// The content in this encoding, if it exists.
     pub(crate) fn body(&self, encoding: Encoding) -> Option<&Bytes> {
         match encoding {
@@ -108,6 +147,15 @@ impl Asset {
             None => format!("\"{}\"", self.hash),
         }
     }
+}
+
+/// Whether the client has this version (RFC 9110 §13.1.2).
+pub(crate) fn is_fresh(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 /// Why there are no assets.
@@ -183,6 +231,7 @@ const UNKNOWN: &str = "application/octet-stream";
 
 fn content_type(name: &str) -> &'static str {
     match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html; charset=utf-8",
         Some("js" | "mjs") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("wasm") => "application/wasm",

@@ -46,7 +46,7 @@ impl Pages {
             version: env!("CARGO_PKG_VERSION"),
             assets,
         };
-        let not_found = NotFound { title: &config.title, assets };
+        let not_found = NotFound { title: &config.title, console: config.console.as_deref(), assets };
         Ok(Self { index: Page::new(index.render()?), not_found: Page::new(not_found.render()?) })
     }
 }
@@ -89,6 +89,7 @@ impl Index<'_> {
 #[template(path = "not_found.html")]
 struct NotFound<'a> {
     title: &'a str,
+    console: Option<&'a str>,
     assets: &'a Assets,
 }
 

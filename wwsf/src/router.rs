@@ -14,8 +14,9 @@ use crate::state::App;
 /// Longest request body, in octets.
 const MAX_BODY: usize = 16 * 1024;
 
-/// All that one WWSF answers, for one of its addresses.
-pub(crate) fn router(app: &Arc<App>, local: SocketAddr) -> Router {
+/// All that one WWSF answers, for one of its addresses. `more` are routes of others, which bring their
+/// own limits of time and size.
+pub(crate) fn router(app: &Arc<App>, local: SocketAddr, more: Router) -> Router {
     let state = || Arc::clone(app);
     let changes = Router::new()
         .route("/api/login", post(controllers::login))
@@ -36,9 +37,10 @@ pub(crate) fn router(app: &Arc<App>, local: SocketAddr) -> Router {
         .method_not_allowed_fallback(controllers::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(middleware::time_limit))
+        .with_state(state())
+        .merge(more)
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state(), middleware::secure))
         .layer(from_fn_with_state(state(), middleware::observe))
         .layer(Extension(Local(local)))
-        .with_state(state())
 }

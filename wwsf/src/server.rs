@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -50,6 +51,19 @@ impl Server {
         state_dir: PathBuf,
         observer: impl HttpObserver,
     ) -> Result<Running, StartError> {
+        Self::start_with_routes(config, Router::new(), tls, listeners, state_dir, observer).await
+    }
+
+    /// As [`Server::start`], with routes of others beside its own. They answer for their own limits
+    /// of time and size.
+    pub async fn start_with_routes(
+        config: Config,
+        routes: Router,
+        tls: Arc<rustls::ServerConfig>,
+        listeners: Vec<TcpListener>,
+        state_dir: PathBuf,
+        observer: impl HttpObserver,
+    ) -> Result<Running, StartError> {
         let directory: Arc<dyn UserDirectory> = match config.role {
             Role::Rogue => Arc::new(RogueDirectory { demo: config.demo }),
             Role::Operator | Role::Partner => {
@@ -57,13 +71,25 @@ impl Server {
                 Arc::new(FileDirectory::open(path, config.demo)?)
             }
         };
-        Self::start_with_directory(config, directory, tls, listeners, state_dir, observer).await
+        Self::launch(config, directory, routes, tls, listeners, state_dir, observer).await
     }
 
     /// Starts a WWSF whose users are known elsewhere.
     pub async fn start_with_directory(
         config: Config,
         directory: Arc<dyn UserDirectory>,
+        tls: Arc<rustls::ServerConfig>,
+        listeners: Vec<TcpListener>,
+        state_dir: PathBuf,
+        observer: impl HttpObserver,
+    ) -> Result<Running, StartError> {
+        Self::launch(config, directory, Router::new(), tls, listeners, state_dir, observer).await
+    }
+
+    async fn launch(
+        config: Config,
+        directory: Arc<dyn UserDirectory>,
+        routes: Router,
         tls: Arc<rustls::ServerConfig>,
         listeners: Vec<TcpListener>,
         state_dir: PathBuf,
@@ -86,7 +112,7 @@ impl Server {
                 Bounded::new(RustlsAcceptor::new(tls.clone()).acceptor(NoDelayAcceptor::new()), Arc::clone(&permits));
             let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
             bound_time(server.http_builder());
-            let service = router(&app, local).into_make_service_with_connect_info::<SocketAddr>();
+            let service = router(&app, local, routes.clone()).into_make_service_with_connect_info::<SocketAddr>();
             running.tasks.spawn(server.serve(service));
             running.addrs.push(local);
             running.handles.push(handle);

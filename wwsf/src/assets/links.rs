@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Assets, AssetsError, hashed_name};
+use super::{AssetsError, hashed_name};
 use crate::entropy;
 
-/// Rewrites references in scripts and styles to the hashed addresses.
+/// Rewrites references in scripts, styles and pages to the hashed addresses below `prefix`.
 ///
 /// A reference is a quoted text, or the inside of `url(…)`, that names another
 /// asset relative to the file it stands in. A file's hash covers its rewritten
 /// content, so files come out after those that they refer to.
-pub(super) fn resolve(files: BTreeMap<String, Vec<u8>>) -> Result<Vec<(String, Vec<u8>)>, AssetsError> {
+pub(super) fn resolve(files: BTreeMap<String, Vec<u8>>, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, AssetsError> {
     let names: BTreeSet<String> = files.keys().cloned().collect();
     let mut urls: BTreeMap<String, String> = BTreeMap::new();
     let mut waiting = files;
@@ -31,7 +31,7 @@ pub(super) fn resolve(files: BTreeMap<String, Vec<u8>>) -> Result<Vec<(String, V
             let content = rewrite(&name, content, &names, &urls);
             let hash = entropy::fingerprint(&content);
             let hashed = hashed_name(&name, hash.get(..16).unwrap_or_default());
-            urls.insert(name.clone(), format!("{}{hashed}", Assets::PREFIX));
+            urls.insert(name.clone(), format!("{prefix}{hashed}"));
             resolved.push((name, content));
         }
     }
@@ -62,8 +62,9 @@ fn rewrite(name: &str, content: Vec<u8>, names: &BTreeSet<String>, urls: &BTreeM
 fn references(name: &str, content: &[u8], names: &BTreeSet<String>) -> Vec<Reference> {
     let is_script = name.ends_with(".js") || name.ends_with(".mjs");
     let is_style = name.ends_with(".css");
+    let is_page = name.ends_with(".html");
     let text = match std::str::from_utf8(content) {
-        Ok(text) if is_script || is_style => text,
+        Ok(text) if is_script || is_style || is_page => text,
         _ => return Vec::new(),
     };
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -129,7 +130,7 @@ mod tests {
     fn resolved(files: &[(&str, &str)]) -> BTreeMap<String, String> {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
         let text = |content| String::from_utf8(content).unwrap();
-        resolve(files).unwrap().into_iter().map(|(name, content)| (name, text(content))).collect()
+        resolve(files, "/assets/").unwrap().into_iter().map(|(name, content)| (name, text(content))).collect()
     }
 
     #[test]
@@ -140,6 +141,7 @@ mod tests {
             ("s.css", "@import \"t.css\"; a{background:url(i/x.svg)} b{background:url('i/x.svg')} /* don't */"),
             ("t.css", ""),
             ("i/x.svg", "<svg/>"),
+            ("p.html", "<p>don't<link href=\"s.css\"><script src='a.js'></script><a href=\"/a.js\">"),
         ]);
         let a = &files["a.js"];
         assert_eq!(a.matches("/assets/b.").count(), 3, "{a}");
@@ -147,6 +149,8 @@ mod tests {
         let s = &files["s.css"];
         assert_eq!(s.matches("/assets/i/x.").count(), 2, "{s}");
         assert!(s.contains("@import \"/assets/t."), "{s}");
+        let p = &files["p.html"];
+        assert!(p.contains("href=\"/assets/s.") && p.contains("src='/assets/a.") && p.contains("\"/a.js\""), "{p}");
     }
 
     #[test]
@@ -159,7 +163,7 @@ mod tests {
     fn a_circle_is_named() {
         let files = [("a.js", "import './b.js'"), ("b.js", "import './a.js'"), ("c.js", "")];
         let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).into();
-        let error = resolve(files).unwrap_err().to_string();
+        let error = resolve(files, "/assets/").unwrap_err().to_string();
         assert!(error.ends_with("a.js, b.js"), "{error}");
     }
 

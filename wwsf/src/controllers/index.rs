@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
+use crate::assets::is_fresh;
 use crate::origin::Origin;
 use crate::state::App;
 
@@ -22,15 +23,6 @@ pub(crate) async fn index(State(app): State<Arc<App>>, uri: Uri, headers: Header
         true => (StatusCode::NOT_MODIFIED, head).into_response(),
         false => (head, page.html.clone()).into_response(),
     }
-}
-
-/// Whether the client has this version (RFC 9110 §13.1.2).
-pub(super) fn is_fresh(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 /// Where to go from `https://127.0.0.1:8443/` when this is localhost: a page

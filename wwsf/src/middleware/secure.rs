@@ -9,11 +9,12 @@ use crate::config::{Config, ConfigError};
 use crate::origin::Origin;
 use crate::state::App;
 
-/// Puts the security headers on every response.
+/// Puts the security headers on every response, but for those that it has already: the console's
+/// page says itself what it may do.
 pub(crate) async fn secure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in &app.secure_headers {
-        response.headers_mut().insert(name.clone(), value.clone());
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     response
 }
