@@ -1,5 +1,6 @@
 //! Where the taps lead.
 
+use crate::ladder;
 use crate::record::{Direction, Leg, Record};
 use crate::steps::{self, Steps};
 use std::collections::{HashMap, VecDeque};
@@ -25,9 +26,20 @@ struct Inner {
     seq: u64,
     steps: Steps,
     names: HashMap<SocketAddr, String>,
+    /// In the order in which they turned up.
+    nodes: Vec<String>,
 }
 
+/// How many nodes are told apart.
+const MAX_NODES: usize = 256;
+
 impl Inner {
+    fn turned_up(&mut self, node: &str) {
+        if self.nodes.len() < MAX_NODES && !self.nodes.iter().any(|known| known == node) {
+            self.nodes.push(node.to_owned());
+        }
+    }
+
     fn name_peer(&self, record: &mut Record) {
         if record.peer.is_empty() {
             let named = record.remote.and_then(|addr| self.names.get(&addr).cloned());
@@ -51,13 +63,22 @@ impl Hub {
             seq: 0,
             steps: Steps::default(),
             names: HashMap::new(),
+            nodes: Vec::new(),
         };
         Self(Arc::new(Shared { inner: Mutex::new(inner), watchers: broadcast::channel(1024).0 }))
     }
 
     /// The tap of the node called `node`.
     pub fn tap(&self, node: &str) -> Tap {
+        self.lock().turned_up(node);
         Tap { to: Some((self.clone(), node.into())) }
+    }
+
+    /// The nodes that have a tap or are at an end of a record, in the order of the ladder.
+    pub fn nodes(&self) -> Vec<String> {
+        let mut nodes = self.lock().nodes.clone();
+        ladder::sort(&mut nodes);
+        nodes
     }
 
     /// Says that `domain`'s identities come out of a wildcard range (flow 3).
@@ -91,6 +112,11 @@ impl Hub {
             inner.seq += 1;
             record.seq = inner.seq;
             inner.name_peer(&mut record);
+            inner.turned_up(&record.node);
+            // A peer without a name is an address, and a client of one moment.
+            if record.remote.is_none_or(|addr| addr.to_string() != record.peer) {
+                inner.turned_up(&record.peer);
+            }
             inner.steps.classify(&mut record);
             let record = Arc::new(record);
             if inner.ring.len() == inner.capacity {

@@ -95,9 +95,23 @@ fn columns<'a>(arrows: &[Arrow<'a>]) -> Vec<&'a str> {
             nodes.push(node);
         }
     }
-    let kind = |node: &str| node.split(' ').next().unwrap_or_default().to_owned();
-    nodes.sort_by_key(|node| ORDER.iter().position(|known| *known == kind(node)).unwrap_or(ORDER.len()));
+    sort(&mut nodes);
     nodes
+}
+
+/// Puts nodes in the order in which their lifelines stand; those that are none of the testbed's last.
+pub fn sort<S: AsRef<str>>(nodes: &mut [S]) {
+    nodes.sort_by_key(|node| place(node.as_ref()));
+}
+
+/// Whether a node is one of the testbed's.
+pub fn is_known(node: &str) -> bool {
+    place(node) < ORDER.len()
+}
+
+fn place(node: &str) -> usize {
+    let kind = node.split(' ').next().unwrap_or_default();
+    ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len())
 }
 
 /// What stands before the drawing: the step or half, and the time.
