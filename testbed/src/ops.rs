@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Deserialize;
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_stream::wrappers::BroadcastStream;
@@ -64,12 +64,7 @@ fn recorder() -> Result<PrometheusHandle> {
 /// rebinding): the Host must be a loopback one.
 async fn only_loopback_names(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let loopback = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if loopback {
+    if console::is_loopback_name(host) {
         next.run(request).await
     } else {
         (StatusCode::MISDIRECTED_REQUEST, "this port answers to localhost only\n").into_response()

@@ -6,11 +6,13 @@ use crate::ops;
 use crate::pki::Pki;
 use crate::state::{Ready, StateDir};
 use anyhow::{Context, Result};
+use console::{Console, NoLab};
 use epcscf::config::FlowTokenKey;
 use sip::Entropy;
 use sip_net::{Mw, OsEntropy, Pace};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use tokio::task::JoinHandle;
 use trace::{Direction, Hub, Leg, Tap};
 use wwsf::{HttpDirection, HttpEvent};
@@ -175,9 +177,23 @@ impl Testbed {
         }
         let state = self.state.path(which.node());
         let observer = move |event: &HttpEvent| observe(&tap, event);
-        let running = wwsf::Server::start(config, tls, listeners, state, observer);
+        let console = self.config.wwsf.origin.to_string() + "/console";
+        config.console.get_or_insert(console);
+        let routes = match which {
+            Wwsf::Operator => self.console()?,
+            Wwsf::Partner | Wwsf::Rogue => axum::Router::new(),
+        };
+        let running = wwsf::Server::start_with_routes(config, routes, tls, listeners, state, observer);
         self.wwsfs.push(running.await.with_context(|| format!("the {}", trace::ladder::label(which.node())))?);
         Ok(())
+    }
+}
+
+impl Testbed {
+    /// The console, which shows what the nodes of this process do.
+    fn console(&self) -> Result<axum::Router> {
+        let console = Console { hub: self.hub.clone(), lab: Arc::new(NoLab::default()) };
+        console.router(&self.state.path("asset-cache")).context("the console")
     }
 }
 
@@ -321,8 +337,8 @@ fn observe(tap: &Tap, event: &HttpEvent) {
         (HttpDirection::Request, _) => (Direction::In, format!("{} {}", event.method, event.path)),
         (HttpDirection::Response, status) => (Direction::Out, format!("{} {}", status.unwrap_or_default(), event.path)),
     };
-    // Assets are many and say nothing about a flow.
-    if event.path.starts_with("/assets/") {
+    // Assets are many and say nothing about a flow, and who watches is not part of it.
+    if ["/assets/", "/console"].iter().any(|prefix| event.path.starts_with(prefix)) {
         return;
     }
     let impu = event.identities.as_ref().and_then(|i| i.impus.first()).map(ToString::to_string);
