@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The configuration of a testbed.
@@ -16,6 +16,10 @@ pub struct Config {
     pub hosts: Vec<IpAddr>,
     /// How many messages the trace keeps.
     pub trace_capacity: usize,
+    /// A file that gets the secrets of all TLS connections, so that Wireshark can read a capture of W1
+    /// and W2. Whoever reads it reads those connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key_log: Option<PathBuf>,
     /// The ports; 0 is any free one. Addresses elsewhere in this file that name a default port of
     /// `localhost` follow what is set here.
     pub ports: Ports,
@@ -59,6 +63,7 @@ impl Default for Config {
             demo: true,
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
             trace_capacity: 50_000,
+            tls_key_log: None,
             ports: Ports::default(),
             wwsf: wwsf::Config::operator(),
             partner_wwsf: wwsf::Config::partner(),

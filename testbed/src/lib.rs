@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod doctor;
+mod key_log;
 mod listen;
 mod merge;
 pub mod ops;

@@ -1,5 +1,6 @@
 //! The development CA and the certificate of all nodes: made on first run, kept, renewed in time.
 
+use crate::key_log::KeyLogFile;
 use crate::state::StateDir;
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -13,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
@@ -32,6 +33,7 @@ pub struct Pki {
     pub ca_pem: String,
     chain: Vec<CertificateDer<'static>>,
     key_pem: String,
+    key_log: Option<Arc<KeyLogFile>>,
 }
 
 impl Pki {
@@ -57,7 +59,13 @@ impl Pki {
         let chain = CertificateDer::pem_slice_iter(leaf_pem.as_bytes())
             .collect::<Result<Vec<_>, _>>()
             .context("leaf.pem is damaged")?;
-        Ok(Self { ca_path, ca_pem, chain, key_pem })
+        Ok(Self { ca_path, ca_pem, chain, key_pem, key_log: None })
+    }
+
+    /// Adds the secrets of every connection from now on to a file.
+    pub(crate) fn log_keys(&mut self, path: &Path) -> Result<()> {
+        self.key_log = Some(Arc::new(KeyLogFile::open(path)?));
+        Ok(())
     }
 
     /// The SHA-256 of the leaf's public key (SPKI), in base64, as browsers pin it.
@@ -74,6 +82,9 @@ impl Pki {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), key)?;
+        if let Some(key_log) = &self.key_log {
+            config.key_log = key_log.clone();
+        }
         config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
         Ok(Arc::new(config))
     }

@@ -58,7 +58,11 @@ impl Testbed {
     /// Starts some of the nodes; the others are expected where the configuration says.
     pub async fn start_nodes(config: Config, state: &Path, nodes: Nodes) -> Result<Self> {
         let state = StateDir::open(state)?;
-        let pki = Pki::load_or_make(&state)?;
+        let mut pki = Pki::load_or_make(&state)?;
+        if let Some(path) = &config.tls_key_log {
+            pki.log_keys(path)?;
+            tracing::warn!(path = %path.display(), "the secrets of all TLS connections are written down");
+        }
         let hub = Hub::new(config.trace_capacity);
         let pace = Pace::start();
         let sockets = Sockets::bind(&config, &hub, &pace, nodes).await?;
