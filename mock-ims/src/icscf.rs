@@ -1,29 +1,35 @@
 //! The I-CSCF: asks the HSS whether a user may register and at which S-CSCF, and takes the REGISTER
-//! there (TS 24.229 §5.3.1), sans-IO.
+//! there (TS 24.229 §5.3.1); asks it who serves the user that any other request is for, and takes
+//! that there (§5.3.2). Sans-IO.
 //!
-//! It is a stateful proxy that never answers 2xx itself. A REGISTER whose user a trusted node vouches
-//! for is taken from a trusted node alone (TS 33.203 U.1). What waits for the HSS or for an S-CSCF
-//! has a deadline, so that a dead neighbour means a 504.
+//! It is a stateful proxy. A REGISTER whose user a trusted node vouches for is taken from a trusted
+//! node alone (TS 33.203 U.1). What waits for the HSS or for an S-CSCF has a deadline, so that a
+//! dead neighbour means a 504.
 
 mod forward;
 mod selection;
+mod session;
 
 pub use selection::Candidate;
 
 use crate::asks::{Asks, CxAsk, CxFailure, CxReply};
 use crate::cx::{AuthorizationType, CxAnswer, ServerName, Uaa, Uar};
 use crate::front::Front;
+use crate::hop::Name;
+use crate::network::Network;
 use crate::policy::{self, Policy};
 use crate::refusal::Refusal;
+use crate::relay::Relays;
 use crate::scscf::{claims_auth_done, digest_credentials, public_identity};
 use crate::trust::TrustedNode;
 use bytes::Bytes;
 use forward::Forwards;
 use ims::{Impi, Impu};
+use session::Session;
 use sip::headers::{Contacts, Expires, MaxForwards, PVisitedNetworkId};
 use sip::node::{Node, Output};
 use sip::transaction::{self, Incoming, ServerKey, Timers};
-use sip::{Entropy, FlowId, HeaderName, Host, Instant, Method, Now, Peer, Request, StatusCode};
+use sip::{Entropy, FlowId, HeaderName, Host, Instant, Method, Now, Peer, Request, SipUri, StatusCode};
 use std::collections::VecDeque;
 
 /// The most events that wait for [`Icscf::poll_event`]; the oldest go first.
@@ -42,6 +48,8 @@ pub struct Config {
     pub trusted: Vec<TrustedNode>,
     /// The S-CSCFs that there are.
     pub scscfs: Vec<Candidate>,
+    /// What is around it.
+    pub network: Network,
     /// What no specification decides.
     pub policy: Policy,
     /// The timers of its transactions.
@@ -52,9 +60,11 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Icscf {
     config: Config,
+    name: Name,
     front: Front,
-    asks: Asks<Routing>,
+    asks: Asks<Waiting>,
     forwards: Forwards,
+    relays: Relays<Session>,
     events: VecDeque<Event>,
 }
 
@@ -73,6 +83,15 @@ pub enum Event {
     },
 }
 
+/// What goes on when the HSS has answered.
+#[derive(Debug)]
+enum Waiting {
+    /// UAR.
+    Register(Box<Routing>),
+    /// LIR, for the request of this transaction.
+    Session(ServerKey),
+}
+
 /// A REGISTER on its way: what is known of it, and what was tried.
 #[derive(Debug)]
 struct Routing {
@@ -88,8 +107,16 @@ struct Routing {
 
 impl Icscf {
     /// An I-CSCF with nothing to do yet.
-    pub fn new(config: Config, entropy: Box<dyn Entropy + Send>) -> Self {
+    pub fn new(mut config: Config, entropy: Box<dyn Entropy + Send>) -> Self {
+        // Route headers of requests in a dialog name S-CSCFs.
+        for candidate in &config.scscfs {
+            if let Ok(uri) = candidate.name.as_str().parse::<SipUri>() {
+                config.network.resolver.insert(uri.host.as_str(), candidate.peer);
+            }
+        }
         Self {
+            name: Name::new(config.host.clone(), config.port),
+            relays: Relays::new(config.timers.c),
             front: Front::new(config.timers, entropy),
             asks: Asks::new(config.policy.cx_deadline(), config.policy.max_pending),
             forwards: Forwards::default(),
@@ -100,7 +127,7 @@ impl Icscf {
 
     /// Whether it holds nothing: no question and no transaction.
     pub fn is_idle(&self) -> bool {
-        self.asks.len() + self.forwards.len() + self.front.transactions.len() == 0
+        self.asks.len() + self.forwards.len() + self.relays.len() + self.front.transactions.len() == 0
     }
 
     /// The next thing that happened.
@@ -115,13 +142,14 @@ impl Icscf {
         self.events.push_back(event);
     }
 
-    /// Requests other than REGISTER need LIR routing, which starts from here (TS 24.229 §5.3.2).
     fn on_request(&mut self, now: Instant, key: ServerKey, request: Request, from: Peer) {
-        let outcome = match request.method {
-            Method::Register => self.routing(key, &request, from),
-            _ => Err(Refusal::method(&request)),
-        };
-        match outcome {
+        if self.name.is_for_us(&request) && request.method != Method::Register {
+            return self.front.respond(now, key, self.name.answer_own(&request));
+        }
+        if request.method != Method::Register {
+            return self.on_session(now, key, request, from);
+        }
+        match self.routing(key, &request, from) {
             Ok(routing) => self.authorize(now, routing),
             Err(refusal) => self.front.refuse(now, key, &request, &refusal),
         }
@@ -167,10 +195,17 @@ impl Icscf {
             visited_network: routing.visited.clone(),
             authorization_type: routing.authorization,
         };
-        self.asks.ask(now, uar, routing);
+        self.asks.ask(now, uar, Waiting::Register(Box::new(routing)));
     }
 
-    fn on_answer(&mut self, now: Instant, routing: Routing, answer: Result<CxAnswer, CxFailure>) {
+    fn on_answer(&mut self, now: Instant, waiting: Waiting, answer: Result<CxAnswer, CxFailure>) {
+        match waiting {
+            Waiting::Register(routing) => self.on_uaa(now, *routing, answer),
+            Waiting::Session(key) => self.on_lia(now, key, answer),
+        }
+    }
+
+    fn on_uaa(&mut self, now: Instant, routing: Routing, answer: Result<CxAnswer, CxFailure>) {
         let refusal = match answer {
             Ok(CxAnswer::Uaa(uaa)) if uaa.result.is_success() => match self.select(&uaa, &routing.tried) {
                 Ok(candidate) => return self.forward(now, routing, &candidate),
@@ -208,9 +243,17 @@ impl Icscf {
 
     fn run_transaction_events(&mut self, now: Instant) {
         while let Some(event) = self.front.transactions.poll_event() {
-            let (transaction::Event::Timeout { key } | transaction::Event::Failed { key }) = event else { continue };
-            if let Some(forward) = self.forwards.take(key) {
-                self.on_unreachable(now, forward.routing, forward.server);
+            match event {
+                transaction::Event::Timeout { key } | transaction::Event::Failed { key } => {
+                    if let Some(forward) = self.forwards.take(key) {
+                        self.on_unreachable(now, forward.routing, forward.server);
+                    }
+                    self.on_session_failed(now, key);
+                    self.relays.on_client_done(key);
+                }
+                transaction::Event::ClientDone { key } => self.relays.on_client_done(key),
+                transaction::Event::ServerDone { key } => self.relays.on_server_done(key),
+                transaction::Event::AckMissing { .. } => {}
             }
         }
     }
@@ -224,18 +267,20 @@ impl Node for Icscf {
         let now = now.mono;
         match self.front.receive(now, from, octets) {
             Some(Incoming::Request { key, request, from }) => self.on_request(now, key, request, from),
-            Some(Incoming::Cancel { key, request, .. }) => {
-                self.front.refuse(now, key, &request, &Refusal::no_transaction());
+            Some(Incoming::Cancel { key, invite, request, .. }) => self.on_cancel(now, key, invite, &request),
+            Some(Incoming::Response { key, response }) if self.relays.context_of(key).is_some() => {
+                self.on_session_response(now, key, response);
             }
             Some(Incoming::Response { key, response }) => self.on_response(now, key, response),
-            Some(Incoming::Ack { .. } | Incoming::Stray { .. }) | None => {}
+            Some(Incoming::Ack { request, from }) => self.on_ack(request, from),
+            Some(Incoming::Stray { .. }) | None => {}
         }
         self.run_transaction_events(now);
     }
 
     fn answer(&mut self, now: Now, (id, answer): CxReply) {
-        if let Some(routing) = self.asks.settle(id) {
-            self.on_answer(now.mono, routing, answer);
+        if let Some(waiting) = self.asks.settle(id) {
+            self.on_answer(now.mono, waiting, answer);
         }
         self.run_transaction_events(now.mono);
     }
@@ -253,8 +298,11 @@ impl Node for Icscf {
     fn handle_timeout(&mut self, now: Now) {
         let now = now.mono;
         self.front.transactions.handle_timeout(now);
-        while let Some(routing) = self.asks.expire(now) {
-            self.on_answer(now, routing, Err(CxFailure::Timeout));
+        while let Some(waiting) = self.asks.expire(now) {
+            self.on_answer(now, waiting, Err(CxFailure::Timeout));
+        }
+        for silent in self.relays.expire(now, &mut self.front) {
+            self.on_session_failed(now, silent);
         }
         while let Some(forward) = self.forwards.expire(now) {
             self.on_unreachable(now, forward.routing, forward.server);
@@ -263,8 +311,12 @@ impl Node for Icscf {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines =
-            [self.front.transactions.poll_timeout(), self.asks.next_deadline(), self.forwards.next_deadline()];
+        let deadlines = [
+            self.front.transactions.poll_timeout(),
+            self.asks.next_deadline(),
+            self.forwards.next_deadline(),
+            self.relays.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

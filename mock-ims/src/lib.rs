@@ -4,20 +4,25 @@
 //! CSCFs and the HSS; [`policy`] holds every choice that no specification makes.
 
 mod asks;
+mod boundary;
 mod config;
 pub mod cx;
 mod front;
+mod hop;
 pub mod hss;
 pub mod icscf;
+mod network;
 pub mod policy;
 mod refusal;
+mod relay;
 pub mod scscf;
 mod server;
 mod trust;
 
 pub use asks::{CxAsk, CxFailure, CxId, CxReply};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, StaticSet};
 pub use icscf::Icscf;
+pub use network::{Network, StaticRoute};
 pub use scscf::Scscf;
 pub use server::{Running, Server, StartError, Taps};
 pub use trust::{TrustedNode, TrustedNodeError};

@@ -15,6 +15,12 @@ pub struct Policy {
     /// How long the I-CSCF waits for an S-CSCF before it takes another, or answers 504. Longer than
     /// two Cx time-outs, which an S-CSCF may need, and shorter than the client's Timer F of 32 s.
     pub forward_timeout: u32,
+    /// How long an S-CSCF waits for the first word of the next hop before it takes it for dead (504).
+    /// Longer than [`Policy::forward_timeout`], so that the I-CSCF's own verdict comes first.
+    pub next_hop_timeout: u32,
+    /// How often the S-CSCF asks the HSS for sets that are registered by configuration and that it
+    /// does not hold.
+    pub static_retry: u32,
     /// The shortest registration; a shorter one is refused with 423.
     pub min_expires: u32,
     /// The lifetime of a binding that asks for none.
@@ -62,6 +68,8 @@ impl Default for Policy {
         Self {
             cx_timeout: 4,
             forward_timeout: 12,
+            next_hop_timeout: 16,
+            static_retry: 30,
             min_expires: 60,
             default_expires: 3600,
             max_expires: 600_000,
@@ -137,6 +145,41 @@ pub fn saa(result: ResultCode) -> Rejection {
         InAssignmentType => forbidden("only a distinct identity is registered (TS 29.228 6.1.2.1 step 4: SAA 5007)"),
         other => timed_out(format!("the HSS did not assign this S-CSCF (SAA {other})")),
     }
+}
+
+/// What the I-CSCF answers when a LIA fails (TS 24.229 §5.3.2).
+pub fn lia(result: ResultCode) -> Rejection {
+    use ResultCode::{IdentityNotRegistered, UnableToComply, UserUnknown};
+    let (status, reason) = match result {
+        UserUnknown => (StatusCode::NOT_FOUND, "nobody has this identity (TS 29.228 6.1.4.1: LIA 5001)".to_owned()),
+        IdentityNotRegistered => {
+            let reason = "the user is not registered (TS 29.228 6.1.4.1: LIA 5003)";
+            (StatusCode::TEMPORARILY_UNAVAILABLE, reason.to_owned())
+        }
+        UnableToComply => (StatusCode::SERVER_INTERNAL_ERROR, format!("the HSS failed (LIA {result})")),
+        other => (StatusCode::SERVER_TIME_OUT, format!("the HSS gave no S-CSCF (LIA {other})")),
+    };
+    Rejection::new(status, reason)
+}
+
+/// What the S-CSCF answers for a user who is bound nowhere (TS 24.229 §5.4.3.3).
+pub(crate) fn not_registered() -> Rejection {
+    Rejection::new(StatusCode::TEMPORARILY_UNAVAILABLE, "the user is reachable nowhere (TS 24.229 §5.4.3.3)")
+}
+
+/// What is answered for a Request-URI of a domain that is neither served nor routed to.
+pub(crate) fn foreign() -> Rejection {
+    Rejection::new(StatusCode::NOT_FOUND, "there is no route to this domain")
+}
+
+/// What is answered for a Request-URI that can't be a public identity.
+pub(crate) fn no_identity(error: &ims::ImpuError) -> Rejection {
+    Rejection::new(StatusCode::NOT_FOUND, format!("the Request-URI is nobody's: {error}"))
+}
+
+/// What is answered when nobody is known at the next hop's name.
+pub(crate) fn unreachable_hop() -> Rejection {
+    Rejection::new(StatusCode::NOT_FOUND, "nobody is known at the next hop (RFC 3261 §16.6 step 6)")
 }
 
 /// What the I-CSCF answers when it has no S-CSCF for a user: older releases said 600.

@@ -42,16 +42,6 @@ impl Refusal {
         self.with(&RetryAfter(seconds))
     }
 
-    /// 405 for a method that SIP knows and this node has no rule for, 501 for another.
-    pub(crate) fn method(request: &Request) -> Self {
-        if matches!(request.method, sip::Method::Other(_)) {
-            return Self::new(StatusCode::NOT_IMPLEMENTED, "the method is not known here (RFC 3261 8.2.1)");
-        }
-        let reason = format!("{} is not served here (RFC 3261 8.2.1)", request.method);
-        let allow = Header::new(HeaderName::Allow, "REGISTER");
-        Self { headers: vec![allow], ..Self::new(StatusCode::METHOD_NOT_ALLOWED, reason) }
-    }
-
     /// 481 to a CANCEL (RFC 3261 §9.2).
     pub(crate) fn no_transaction() -> Self {
         Self::new(StatusCode::CALL_DOES_NOT_EXIST, "nothing to cancel (RFC 3261 9.2)")

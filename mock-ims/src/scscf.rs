@@ -1,4 +1,5 @@
-//! The S-CSCF: registrar and authenticator (TS 24.229 §5.4.1), sans-IO.
+//! The S-CSCF: registrar and authenticator (TS 24.229 §5.4.1), and the proxy of its users when they
+//! call and are called (§5.4.3). Sans-IO.
 //!
 //! A REGISTER goes through `Register::parse`, the registrar's rules, the authentication that it
 //! claims (`claim`), and one or two questions to the HSS before it is answered. What waits for the
@@ -9,15 +10,21 @@ mod answer;
 mod claim;
 mod digest;
 mod event;
+mod in_dialog;
+mod originating;
 mod push;
 mod register;
 mod registrar;
 mod registration;
+mod session;
+mod statics;
+mod terminating;
 
 pub use claim::{Entities, Scheme};
-pub use event::{Cause, Event, Subject};
+pub use event::{Cause, Event, SessionCase, Subject};
 pub use register::BindingKey;
 pub use registrar::{Binding, Gruus, Registration};
+pub use statics::StaticBinding;
 
 pub(crate) use claim::{claims_auth_done, digest_credentials};
 pub(crate) use register::public_identity;
@@ -25,8 +32,11 @@ pub(crate) use register::public_identity;
 use crate::asks::{Asks, CxAsk, CxFailure, CxReply};
 use crate::cx::{CxAnswer, ServerName};
 use crate::front::Front;
+use crate::hop::Name;
+use crate::network::Network;
 use crate::policy::{self, Policy};
 use crate::refusal::Refusal;
+use crate::relay::Relays;
 use crate::trust::TrustedNode;
 use answer::Answers;
 use bytes::Bytes;
@@ -34,10 +44,11 @@ use digest::Authenticator;
 use ims::Impu;
 use register::Register;
 use registrar::Registrar;
+use session::Session;
 use sip::headers::AuthenticationInfo;
 use sip::node::{Node, Output};
-use sip::transaction::{Incoming, ServerKey, Timers};
-use sip::{Entropy, FlowId, HeaderError, Host, Instant, Method, Now, Peer, Request, Response, SipUri};
+use sip::transaction::{self, Incoming, ServerKey, Timers};
+use sip::{Entropy, FlowId, HeaderError, Instant, Method, Now, Peer, Request, Response, SipUri};
 use std::collections::VecDeque;
 
 /// The most events that wait for [`Scscf::poll_event`]; the oldest go first.
@@ -48,8 +59,12 @@ const MAX_EVENTS: usize = 4096;
 pub struct Config {
     /// Its own name, as the HSS knows it.
     pub name: ServerName,
-    /// The domains that it serves; the first is the home domain.
-    pub domains: Vec<Host>,
+    /// The I-CSCF, to which requests for a home domain go.
+    pub icscf: Peer,
+    /// What is around it.
+    pub network: Network,
+    /// The contacts that are bound by configuration.
+    pub statics: Vec<StaticBinding>,
     /// The peers from which `auth-done` is accepted: the I-CSCFs, which checked where it came from.
     pub trusted: Vec<TrustedNode>,
     /// What no specification decides.
@@ -62,13 +77,19 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Scscf {
     name: ServerName,
-    host: Host,
-    domains: Vec<Host>,
+    own_name: Name,
+    /// The home network's name.
+    home: String,
+    icscf: Peer,
+    network: Network,
+    statics: Vec<StaticBinding>,
+    statics_due: Option<Instant>,
     trusted: Vec<TrustedNode>,
     policy: Policy,
     answers: Answers,
     front: Front,
     asks: Asks<Waiting>,
+    relays: Relays<Session>,
     authenticator: Authenticator,
     registrar: Registrar,
     events: VecDeque<Event>,
@@ -83,6 +104,10 @@ enum Waiting {
     Profile { key: ServerKey, register: Box<Register>, info: Option<AuthenticationInfo> },
     /// SAR that tells of an end; the answer is decided already.
     Told { key: ServerKey, response: Box<Response> },
+    /// SAR for the served user of a request, who is not registered here.
+    Served { key: ServerKey },
+    /// SAR for a contact that is bound by configuration.
+    Static { index: usize },
     /// SAR that tells of something that no request waits for.
     Report,
 }
@@ -93,11 +118,11 @@ impl Scscf {
     /// # Errors
     /// When its name is not the URI of a host.
     pub fn new(config: Config, entropy: Box<dyn Entropy + Send>) -> Result<Self, HeaderError> {
-        let Config { name, domains, trusted, policy, timers } = config;
+        let Config { name, icscf, network, statics, trusted, policy, timers } = config;
         let mut route: SipUri = name.as_str().parse()?;
-        let host = route.host.clone();
-        let home = domains.first().unwrap_or(&host);
+        let home = network.domains.first().unwrap_or(&route.host).to_string();
         let term_ioi = format!("Type 1{home}");
+        let own_name = Name::new(route.host.clone(), route.port);
         route.user = Some("orig".into());
         route.params.set_flag("lr");
         Ok(Self {
@@ -106,10 +131,15 @@ impl Scscf {
             asks: Asks::new(policy.cx_deadline(), policy.max_pending),
             authenticator: Authenticator::default(),
             registrar: Registrar::default(),
+            relays: Relays::new(timers.c),
             events: VecDeque::new(),
             name,
-            host,
-            domains,
+            own_name,
+            home,
+            icscf,
+            network,
+            statics_due: (!statics.is_empty()).then(Instant::default),
+            statics,
             trusted,
             policy,
         })
@@ -125,9 +155,11 @@ impl Scscf {
         self.registrar.len()
     }
 
-    /// Whether it holds nothing: no binding, challenge, credential, question or transaction.
+    /// Whether it holds nothing but what is configuration: no binding, challenge, credential, question
+    /// or transaction.
     pub fn is_idle(&self) -> bool {
-        self.registrar.len() + self.authenticator.len() + self.asks.len() + self.front.transactions.len() == 0
+        let held = self.registrar.len() + self.authenticator.len() + self.asks.len();
+        held + self.relays.len() + self.front.transactions.len() == 0
     }
 
     /// The next thing that happened.
@@ -143,12 +175,14 @@ impl Scscf {
     }
 
     fn on_request(&mut self, now: Instant, key: ServerKey, request: Request, from: Peer) {
-        let refusal = match request.method {
-            Method::Register if self.asks.is_full() => Refusal::from(policy::overloaded()).retry_after(10),
-            Method::Register => return self.on_register(now, key, request, from),
-            _ => Refusal::method(&request),
-        };
-        self.front.refuse(now, key, &request, &refusal);
+        match request.method {
+            Method::Register if self.asks.is_full() => {
+                let refusal = Refusal::from(policy::overloaded()).retry_after(10);
+                self.front.refuse(now, key, &request, &refusal);
+            }
+            Method::Register => self.on_register(now, key, request, from),
+            _ => self.on_session(now, key, request, from),
+        }
     }
 
     fn on_answer(&mut self, now: Instant, waiting: Waiting, answer: Result<CxAnswer, CxFailure>) {
@@ -162,13 +196,29 @@ impl Scscf {
                 self.forget_unless_registered(&register.impi);
             }
             (Waiting::Told { key, response }, _) => self.front.respond(now, key, *response),
-            (Waiting::Report, _) => {}
+            (Waiting::Served { key }, answer) => self.on_served(now, key, answer),
+            (Waiting::Static { index }, Ok(CxAnswer::Saa(saa))) => self.on_static(now, index, saa),
+            (Waiting::Report | Waiting::Static { .. }, _) => {}
         }
     }
 
     /// Whether a URI names this S-CSCF or a domain that it serves.
     fn serves(&self, uri: &SipUri) -> bool {
-        self.host.same(&uri.host) || self.domains.iter().any(|domain| domain.same(&uri.host))
+        self.own_name.host().same(&uri.host) || self.network.is_home(uri)
+    }
+
+    fn run_transaction_events(&mut self, now: Instant) {
+        while let Some(event) = self.front.transactions.poll_event() {
+            match event {
+                transaction::Event::Timeout { key } | transaction::Event::Failed { key } => {
+                    self.on_branch_failed(now, key);
+                    self.relays.on_client_done(key);
+                }
+                transaction::Event::ClientDone { key } => self.relays.on_client_done(key),
+                transaction::Event::ServerDone { key } => self.relays.on_server_done(key),
+                transaction::Event::AckMissing { .. } => {}
+            }
+        }
     }
 }
 
@@ -179,28 +229,29 @@ impl Node for Scscf {
     fn receive(&mut self, now: Now, from: Peer, octets: Bytes) {
         match self.front.receive(now.mono, from, octets) {
             Some(Incoming::Request { key, request, from }) => self.on_request(now.mono, key, request, from),
-            Some(Incoming::Cancel { key, request, .. }) => {
-                // It has accepted no INVITE that could be cancelled.
-                let refusal = Refusal::no_transaction();
-                self.front.refuse(now.mono, key, &request, &refusal);
-            }
-            // It sends no requests, so no response is its own.
-            Some(Incoming::Ack { .. } | Incoming::Response { .. } | Incoming::Stray { .. }) | None => {}
+            Some(Incoming::Cancel { key, invite, request, .. }) => self.on_cancel(now.mono, key, invite, &request),
+            Some(Incoming::Response { key, response }) => self.on_session_response(now.mono, key, response),
+            Some(Incoming::Ack { request, from }) => self.on_ack(request, from),
+            Some(Incoming::Stray { .. }) | None => {}
         }
+        self.run_transaction_events(now.mono);
     }
 
     fn answer(&mut self, now: Now, (id, answer): CxReply) {
         if let Some(waiting) = self.asks.settle(id) {
             self.on_answer(now.mono, waiting, answer);
         }
+        self.run_transaction_events(now.mono);
     }
 
     fn flow_closed(&mut self, now: Now, flow: FlowId) {
         self.front.transactions.flow_closed(now.mono, flow);
+        self.run_transaction_events(now.mono);
     }
 
     fn send_failed(&mut self, now: Now, to: Peer) {
         self.front.transactions.send_failed(now.mono, to);
+        self.run_transaction_events(now.mono);
     }
 
     fn handle_timeout(&mut self, now: Now) {
@@ -209,8 +260,13 @@ impl Node for Scscf {
         while let Some(waiting) = self.asks.expire(now) {
             self.on_answer(now, waiting, Err(CxFailure::Timeout));
         }
+        for silent in self.relays.expire(now, &mut self.front) {
+            self.on_branch_failed(now, silent);
+        }
         self.on_challenges_expired(now);
         self.on_bindings_expired(now);
+        self.run_statics(now);
+        self.run_transaction_events(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -219,13 +275,13 @@ impl Node for Scscf {
             self.asks.next_deadline(),
             self.authenticator.next_deadline(),
             self.registrar.next_expiry(),
+            self.relays.next_deadline(),
+            self.statics_due,
         ];
         deadlines.into_iter().flatten().min()
     }
 
     fn poll_output(&mut self) -> Option<Output<CxAsk>> {
-        // A server transaction that ends needs nothing done.
-        while self.front.transactions.poll_event().is_some() {}
         if let Some((to, octets)) = self.front.transactions.poll_transmit() {
             return Some(Output::Send { to, octets });
         }

@@ -63,7 +63,7 @@ impl Server {
             hss.provision_demo()?;
         }
         let icscf_node = Icscf::new(config.icscf(icscf.addr(), scscf.addr())?, Box::new(OsEntropy));
-        let scscf_node = Scscf::new(config.scscf(icscf.addr())?, Box::new(OsEntropy))?;
+        let scscf_node = Scscf::new(config.scscf(icscf.addr(), scscf.addr())?, Box::new(OsEntropy))?;
         tracing::info!(icscf = %icscf.addr(), scscf = %scscf.addr(), "the core listens");
         let (pushes_tx, pushes) = mpsc::unbounded_channel();
         let desk = Desk::open(hss, pushes_tx);

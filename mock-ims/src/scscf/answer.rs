@@ -53,8 +53,9 @@ impl Answers {
 /// and only when it asks (RFC 5627 §5.3).
 fn contact_of(now: Instant, binding: &Binding, register: &Register) -> Contact {
     let mut contact = binding.contact.clone();
-    let left = binding.expires_at.since(now).as_millis().div_ceil(1000);
-    contact.params.set("expires", left.to_string());
+    if let Some(left) = binding.seconds_left(now) {
+        contact.params.set("expires", left.to_string());
+    }
     contact.params.remove("pub-gruu");
     contact.params.remove("temp-gruu");
     if let Some(gruus) = binding.gruus.as_ref().filter(|_| register.gruu && binding.impi == register.impi) {

@@ -43,6 +43,13 @@ pub enum Event {
         /// What was to be registered.
         impu: Impu,
     },
+    /// A request was taken on behalf of a user: where initial filter criteria would be looked at.
+    Served {
+        /// Whom.
+        impu: Impu,
+        /// On which side.
+        case: SessionCase,
+    },
     /// A profile was replaced by the HSS.
     ProfileChanged {
         /// Whose.
@@ -55,6 +62,30 @@ pub enum Event {
         /// What was refused.
         what: String,
     },
+}
+
+/// The session case of initial filter criteria (TS 29.228 Annex B.2.2). No profile here has any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionCase {
+    /// 0: the one who calls, registered.
+    Originating,
+    /// 1: the one who is called, registered.
+    Terminating,
+    /// 2: the one who is called, not registered.
+    TerminatingUnregistered,
+    /// 3: the one who calls, not registered.
+    OriginatingUnregistered,
+}
+
+impl SessionCase {
+    pub(crate) fn of(originating: bool, registered: bool) -> Self {
+        match (originating, registered) {
+            (true, true) => Self::Originating,
+            (false, true) => Self::Terminating,
+            (false, false) => Self::TerminatingUnregistered,
+            (true, false) => Self::OriginatingUnregistered,
+        }
+    }
 }
 
 /// Whom an event is about.
@@ -85,6 +116,8 @@ pub enum Cause {
     Hss(DeregistrationReason),
     /// The WAF or WWSF that vouched for it may not any more.
     EntityRefused,
+    /// Its flow is gone (430, RFC 5626 §5.3).
+    FlowFailed,
 }
 
 impl Subject {

@@ -9,17 +9,17 @@ impl Scscf {
     /// Acts on a push, and gives the answer to it.
     pub fn push(&mut self, now: Now, push: CxPush) -> CxPushAnswer {
         match push {
-            CxPush::Rtr(rtr) => Rta { result: self.on_rtr(&rtr) }.into(),
+            CxPush::Rtr(rtr) => Rta { result: self.on_rtr(now.mono, &rtr) }.into(),
             CxPush::Ppr(ppr) => Ppa { result: self.on_ppr(now.mono, ppr) }.into(),
         }
     }
 
     /// Registrations end, the implicit sets whole (TS 29.228 §6.5.2.2). The HSS knows, so it is not
     /// told.
-    fn on_rtr(&mut self, rtr: &Rtr) -> ResultCode {
+    fn on_rtr(&mut self, now: Instant, rtr: &Rtr) -> ResultCode {
         for impi in [&rtr.user_name].into_iter().chain(&rtr.associated) {
             for gone in self.registrar.remove(impi, &rtr.public_identities, |_, _| true) {
-                self.tell_gone(&gone, Cause::Hss(rtr.reason));
+                self.tell_gone(now, &gone, Cause::Hss(rtr.reason));
             }
             // Challenges that wait are void too; their answers start anew.
             self.authenticator.settle_all(impi);
@@ -70,7 +70,7 @@ impl Scscf {
             .collect();
         for (impu, key) in doomed {
             for gone in self.registrar.remove(impi, std::slice::from_ref(&impu), |_, b| b.key == key) {
-                self.tell_gone(&gone, Cause::EntityRefused);
+                self.tell_gone(now, &gone, Cause::EntityRefused);
                 if gone.last {
                     self.report(now, AssignmentType::AdministrativeDeregistration, impi, &gone.binding.impu);
                 }

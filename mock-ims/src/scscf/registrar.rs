@@ -4,9 +4,9 @@ use super::claim::{Claim, Entities, Scheme};
 use super::register::{BindingKey, Change, Register, Update};
 use crate::refusal::Refusal;
 use ims::profile::ServiceProfile;
-use ims::{Impi, Impu};
-use sip::headers::{CallId, Contact};
-use sip::{Entropy, Instant, StatusCode, Text};
+use ims::{Impi, Impu, WildcardedImpu};
+use sip::headers::{CallId, Contact, Path, Route};
+use sip::{Entropy, HeaderName, Instant, SipUri, StatusCode, Text};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct Registration {
     pub bindings: Vec<Binding>,
     /// The identities that lead here.
     indexed: BTreeSet<Impu>,
+    /// The ranges that lead here, as provisioned.
+    ranges: BTreeSet<String>,
 }
 
 /// One contact of an implicit registration set.
@@ -38,8 +40,8 @@ pub struct Binding {
     pub call_id: CallId,
     /// The last CSeq number.
     pub cseq: u32,
-    /// When it lapses.
-    pub expires_at: Instant,
+    /// When it lapses; one that is bound by configuration never does.
+    pub expires_at: Option<Instant>,
     /// When it was registered first.
     pub registered_at: Instant,
     /// When it was registered or refreshed last.
@@ -68,11 +70,14 @@ const MAX_TEMP_GRUUS: usize = 16;
 /// A binding that went, and what was left.
 #[derive(Clone, Debug)]
 pub(crate) struct Gone {
+    pub(crate) set: SetId,
     pub(crate) binding: Binding,
     /// The distinct identities of its set.
     pub(crate) impus: Vec<Impu>,
     /// Whether its private identity has no binding of the set left: the HSS is to be told.
     pub(crate) last: bool,
+    /// What its set was, when nothing of it is left.
+    pub(crate) ended: Option<ServiceProfile>,
 }
 
 /// What a REGISTER changed.
@@ -85,17 +90,20 @@ pub(crate) struct Changes {
     pub(crate) evicted: Vec<Gone>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct SetId(u64);
+/// An implicit registration set, as long as it is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SetId(u64);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct BindingId(u64);
+/// A binding, through all its refreshes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct BindingId(pub(crate) u64);
 
 /// All registrations of an S-CSCF.
 #[derive(Debug, Default)]
 pub(crate) struct Registrar {
     sets: BTreeMap<SetId, Registration>,
     by_impu: HashMap<Impu, SetId>,
+    by_range: HashMap<String, SetId>,
     by_impi: HashMap<Impi, BTreeSet<SetId>>,
     expiries: BTreeSet<(Instant, SetId, BindingId)>,
     next_id: u64,
@@ -105,6 +113,21 @@ impl Registrar {
     /// The set that a distinct identity is registered in.
     pub(crate) fn find(&self, impu: &Impu) -> Option<&Registration> {
         self.sets.get(self.by_impu.get(impu)?)
+    }
+
+    /// The set that a distinct identity is registered in.
+    pub(crate) fn set_of(&self, impu: &Impu) -> Option<SetId> {
+        self.by_impu.get(impu).copied()
+    }
+
+    /// The set that a range is registered with.
+    pub(crate) fn set_of_range(&self, range: &WildcardedImpu) -> Option<SetId> {
+        self.by_range.get(range.as_str()).copied()
+    }
+
+    /// The set by its number.
+    pub(crate) fn set(&self, id: SetId) -> Option<&Registration> {
+        self.sets.get(&id)
     }
 
     /// Whether `impi` has a binding in the set of `impu`.
@@ -122,7 +145,7 @@ impl Registrar {
         self.by_impi.contains_key(impi)
     }
 
-    /// How many bindings there are.
+    /// How many bindings there are, those by configuration aside.
     pub(crate) fn len(&self) -> usize {
         self.expiries.len()
     }
@@ -166,10 +189,70 @@ impl Registrar {
             None => SetId(self.fresh_id()),
         };
         let indexed: BTreeSet<Impu> = profile.distinct_impus().chain([impu]).cloned().collect();
+        let ranges: BTreeSet<String> = profile.wildcards().map(|range| range.as_str().to_owned()).collect();
         let old = self.sets.remove(&id).unwrap_or_else(|| Registration::of(profile.clone()));
-        self.unindex(id, &old.indexed);
+        self.unindex(id, &old);
         self.by_impu.extend(indexed.iter().map(|impu| (impu.clone(), id)));
-        self.sets.insert(id, Registration { profile, indexed, ..old });
+        self.by_range.extend(ranges.iter().map(|range| (range.clone(), id)));
+        self.sets.insert(id, Registration { profile, indexed, ranges, ..old });
+    }
+
+    /// Binds a contact by configuration, for as long as the HSS has the set registered. A set that
+    /// has it already only gets the new profile.
+    pub(crate) fn put_static(
+        &mut self,
+        now: Instant,
+        impi: Impi,
+        impu: &Impu,
+        profile: ServiceProfile,
+        (contact, path): (Contact, Vec<Text>),
+    ) -> Option<(SetId, BindingId)> {
+        self.put_profile(impu, profile);
+        let id = self.set_of(impu)?;
+        let own = BindingId(self.fresh_id());
+        let set = self.sets.get_mut(&id)?;
+        let key = BindingKey::Contact(contact.uri.clone());
+        if set.position(&impi, &key).is_some() {
+            return None;
+        }
+        set.bindings.push(Binding {
+            impi: impi.clone(),
+            impu: impu.clone(),
+            key,
+            contact,
+            path,
+            call_id: CallId("configuration".into()),
+            cseq: 0,
+            expires_at: None,
+            registered_at: now,
+            refreshed_at: now,
+            scheme: Scheme::Tna,
+            entities: Entities::default(),
+            gruus: None,
+            id: own,
+        });
+        self.by_impi.entry(impi).or_default().insert(id);
+        Some((id, own))
+    }
+
+    /// The binding that a GRUU stands for, and its set (RFC 5627 §5.4).
+    pub(crate) fn find_gruu(&self, uri: &SipUri) -> Option<(SetId, BindingId)> {
+        let is = |gruu: &String| gruu.parse::<SipUri>().is_ok_and(|gruu| gruu.equivalent(uri));
+        let of_binding = |binding: &&Binding| {
+            binding.gruus.as_ref().is_some_and(|gruus| is(&gruus.public) || gruus.temporary.iter().any(is))
+        };
+        // A public GRUU names its user; a temporary one hides it.
+        let named = Impu::parse(&uri.to_string()).ok().and_then(|impu| self.set_of(&impu));
+        let sets: Vec<(&SetId, &Registration)> = match named {
+            Some(id) => self.sets.get_key_value(&id).into_iter().collect(),
+            None => self.sets.iter().collect(),
+        };
+        sets.into_iter().find_map(|(id, set)| Some((*id, set.bindings.iter().find(of_binding)?.id)))
+    }
+
+    /// Removes one binding; the last one of its set takes the set with it.
+    pub(crate) fn remove_binding(&mut self, set: SetId, binding: BindingId) -> Vec<Gone> {
+        self.remove_where(set, |b| b.id == binding)
     }
 
     /// Adds, refreshes and removes bindings as a REGISTER says, which [`Registrar::check`] passed.
@@ -259,8 +342,8 @@ impl Registrar {
         let old = set.position(&register.impi, &update.key).map(|at| set.bindings.remove(at));
         // A binding keeps its number: those who watch it know it by that (RFC 3680 §5.1).
         let own = old.as_ref().map_or(fresh, |old| old.id);
-        if let Some(old) = &old {
-            self.expiries.remove(&(old.expires_at, id, old.id));
+        if let Some(expires_at) = old.as_ref().and_then(|old| old.expires_at) {
+            self.expiries.remove(&(expires_at, id, own));
         }
         let expires_at = now + Duration::from_secs(update.expires.into());
         let binding = Binding {
@@ -271,7 +354,7 @@ impl Registrar {
             path: register.path.clone(),
             call_id: register.call_id.clone(),
             cseq: register.cseq,
-            expires_at,
+            expires_at: Some(expires_at),
             registered_at: old.as_ref().map_or(now, |old| old.registered_at),
             refreshed_at: now,
             scheme: register.claim.scheme(),
@@ -292,7 +375,8 @@ impl Registrar {
         let excess = self.sets.get(&id).map_or(0, |set| set.bindings.len().saturating_sub(max_bindings.max(1)));
         let Some(set) = self.sets.get(&id).filter(|_| excess > 0) else { return Vec::new() };
         // The order of `bindings` is that of their last refresh.
-        let oldest: Vec<BindingId> = set.bindings.iter().take(excess).map(|binding| binding.id).collect();
+        let lapsing = set.bindings.iter().filter(|binding| !binding.is_static());
+        let oldest: Vec<BindingId> = lapsing.take(excess).map(|binding| binding.id).collect();
         self.remove_where(id, |binding| oldest.contains(&binding.id))
     }
 
@@ -314,7 +398,9 @@ impl Registrar {
             .collect();
         let empty = set.bindings.is_empty();
         for (binding, last) in gone.iter().zip(&lasts) {
-            self.expiries.remove(&(binding.expires_at, id, binding.id));
+            if let Some(expires_at) = binding.expires_at {
+                self.expiries.remove(&(expires_at, id, binding.id));
+            }
             if *last && let Some(sets) = self.by_impi.get_mut(&binding.impi) {
                 sets.remove(&id);
                 if sets.is_empty() {
@@ -322,17 +408,25 @@ impl Registrar {
                 }
             }
         }
-        if empty && let Some(set) = self.sets.remove(&id) {
-            self.unindex(id, &set.indexed);
+        let ended = if empty { self.sets.remove(&id) } else { None };
+        if let Some(set) = &ended {
+            self.unindex(id, set);
         }
-        gone.into_iter().zip(lasts).map(|(binding, last)| Gone { binding, impus: impus.clone(), last }).collect()
+        let ended = ended.map(|set| set.profile);
+        let of = |(binding, last)| Gone { set: id, binding, impus: impus.clone(), last, ended: ended.clone() };
+        gone.into_iter().zip(lasts).map(of).collect()
     }
 
     /// An identity that another set took over in the meantime stays with that.
-    fn unindex(&mut self, id: SetId, impus: &BTreeSet<Impu>) {
-        for impu in impus {
+    fn unindex(&mut self, id: SetId, set: &Registration) {
+        for impu in &set.indexed {
             if self.by_impu.get(impu) == Some(&id) {
                 self.by_impu.remove(impu);
+            }
+        }
+        for range in &set.ranges {
+            if self.by_range.get(range) == Some(&id) {
+                self.by_range.remove(range);
             }
         }
     }
@@ -345,11 +439,42 @@ impl Registrar {
 
 impl Registration {
     fn of(profile: ServiceProfile) -> Self {
-        Self { profile, bindings: Vec::new(), indexed: BTreeSet::new() }
+        Self { profile, bindings: Vec::new(), indexed: BTreeSet::new(), ranges: BTreeSet::new() }
+    }
+
+    /// One of its bindings by its number.
+    pub(crate) fn binding(&self, id: BindingId) -> Option<&Binding> {
+        self.bindings.iter().find(|binding| binding.id == id)
     }
 
     fn position(&self, impi: &Impi, key: &BindingKey) -> Option<usize> {
         self.bindings.iter().position(|binding| binding.impi == *impi && binding.key == *key)
+    }
+}
+
+impl Binding {
+    /// Its number.
+    pub(crate) fn id(&self) -> BindingId {
+        self.id
+    }
+
+    /// Whether it was bound by configuration, not by a REGISTER.
+    pub fn is_static(&self) -> bool {
+        self.expires_at.is_none()
+    }
+
+    /// For how many more seconds it is bound.
+    pub(crate) fn seconds_left(&self, now: Instant) -> Option<u32> {
+        let left = self.expires_at?.since(now).as_millis().div_ceil(1000);
+        Some(u32::try_from(left).unwrap_or(u32::MAX))
+    }
+
+    /// Its Path, topmost first.
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        let mut headers = sip::Headers::new();
+        self.path.iter().for_each(|line| headers.push(HeaderName::Path, line.clone()));
+        // It was read when it was registered.
+        headers.all::<Path>().unwrap_or_default().into_iter().map(|path| Route(path.0)).collect()
     }
 }
 

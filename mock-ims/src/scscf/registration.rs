@@ -103,7 +103,7 @@ impl Scscf {
 
     pub(super) fn on_bindings_expired(&mut self, now: Instant) {
         for gone in self.registrar.expire(now) {
-            self.tell_gone(&gone, Cause::Expired);
+            self.tell_gone(now, &gone, Cause::Expired);
             if gone.last {
                 self.report(now, AssignmentType::TimeoutDeregistration, &gone.binding.impi, &gone.binding.impu);
             }
@@ -111,7 +111,7 @@ impl Scscf {
     }
 
     /// Tells of a contact that went, and forgets what only its registration needed.
-    pub(super) fn tell_gone(&mut self, gone: &Gone, cause: Cause) {
+    pub(super) fn tell_gone(&mut self, _now: Instant, gone: &Gone, cause: Cause) {
         self.forget_unless_registered(&gone.binding.impi);
         let subject = Subject::of(&gone.binding, &gone.impus);
         self.tell(Event::Deregistered { subject, cause, last: gone.last });
@@ -148,8 +148,8 @@ impl Scscf {
 
     fn verify(&mut self, now: Instant, register: &Register) -> Verdict {
         let Claim::Digest(credentials) = &register.claim else { return Verdict::Wrong };
-        let (host, domains) = (&self.host, &self.domains);
-        let serves = |uri: &sip::SipUri| host.same(&uri.host) || domains.iter().any(|domain| domain.same(&uri.host));
+        let (name, network) = (&self.own_name, &self.network);
+        let serves = |uri: &sip::SipUri| name.host().same(&uri.host) || network.is_home(uri);
         self.authenticator.verify(now, &register.impi, credentials.as_ref(), &self.policy, serves)
     }
 
@@ -236,10 +236,10 @@ impl Scscf {
     fn bind(&mut self, now: Instant, key: ServerKey, register: &Register, info: Option<&AuthenticationInfo>) {
         let changes = self.registrar.apply(now, register, self.policy.max_bindings, &mut *self.front.entropy);
         for gone in &changes.gone {
-            self.tell_gone(gone, Cause::User);
+            self.tell_gone(now, gone, Cause::User);
         }
         for gone in &changes.evicted {
-            self.tell_gone(gone, Cause::Evicted);
+            self.tell_gone(now, gone, Cause::Evicted);
             if gone.last {
                 let Binding { impi, impu, .. } = &gone.binding;
                 self.report(now, AssignmentType::AdministrativeDeregistration, impi, impu);
@@ -277,7 +277,7 @@ impl Scscf {
             Change::Fetch | Change::RemoveAll => false,
         };
         let gone = self.registrar.remove(impi, std::slice::from_ref(impu), touched);
-        gone.iter().for_each(|gone| self.tell_gone(gone, Cause::EntityRefused));
+        gone.iter().for_each(|gone| self.tell_gone(now, gone, Cause::EntityRefused));
         self.tell(Event::Audit { impi: Some(impi.clone()), what: rejection.to_string() });
         let response = Refusal::from(rejection).answer(request);
         if self.registrar.is_registered(impi, impu) {
@@ -300,7 +300,7 @@ impl Scscf {
         self.asks.ask(now, sar, Waiting::Told { key, response: Box::new(response) });
     }
 
-    fn sar(&self, what: AssignmentType, impi: &Impi, impu: &Impu) -> Sar {
+    pub(super) fn sar(&self, what: AssignmentType, impi: &Impi, impu: &Impu) -> Sar {
         Sar {
             user_name: Some(impi.clone()),
             public_identities: vec![Identity::Distinct(impu.clone())],

@@ -83,6 +83,7 @@ impl Eventful for Scscf {
                 scscf::Event::Challenged { .. } => "challenged",
                 scscf::Event::AuthenticationFailed { .. } => "authentication-failed",
                 scscf::Event::AuthenticationTimedOut { .. } => "authentication-timed-out",
+                scscf::Event::Served { .. } => "served",
                 scscf::Event::ProfileChanged { .. } => "profile-changed",
                 scscf::Event::Audit { .. } => "audit",
             };

@@ -4,9 +4,10 @@ use epcscf::{Edge, upgrade};
 use mock_ims::cx::ServerName;
 use mock_ims::icscf::Candidate;
 use mock_ims::policy::Policy;
-use mock_ims::{Icscf, Scscf, TrustedNode, icscf, scscf};
+use mock_ims::scscf::StaticBinding;
+use mock_ims::{Icscf, Network, Scscf, TrustedNode, icscf, scscf};
 use sip::transaction::Timers;
-use sip::{Entropy, FlowId, Now, Peer, SeededEntropy, Transport};
+use sip::{Entropy, FlowId, Now, Peer, Resolver, SeededEntropy, Transport};
 use std::net::SocketAddr;
 
 pub(crate) const EPCSCF: u16 = 5060;
@@ -52,6 +53,19 @@ pub(crate) fn new_edge(now: Now, seed: u64) -> Edge {
     Edge::new(epcscf::Config::default(), entropy(seed), now).unwrap()
 }
 
+fn network() -> Network {
+    let mut resolver = Resolver::new();
+    for (host, port) in [("epcscf1", EPCSCF), ("icscf", ICSCF), ("scscf1", SCSCF)] {
+        resolver.insert(&format!("{host}.ims.example"), core_peer(port));
+    }
+    Network {
+        domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
+        resolver,
+        trusted: [EPCSCF, ICSCF, SCSCF].map(|port| local(port).into()).to_vec(),
+        routes: vec![],
+    }
+}
+
 pub(crate) fn new_icscf(seed: u64) -> Icscf {
     let config = icscf::Config {
         host: "icscf.ims.example".parse().unwrap(),
@@ -59,6 +73,7 @@ pub(crate) fn new_icscf(seed: u64) -> Icscf {
         home_network: "ims.example".into(),
         trusted: vec![TrustedNode::from(local(EPCSCF))],
         scscfs: vec![Candidate { name: server(), peer: core_peer(SCSCF), capabilities: vec![] }],
+        network: network(),
         policy: Policy::default(),
         timers: Timers::default(),
     };
@@ -66,9 +81,18 @@ pub(crate) fn new_icscf(seed: u64) -> Icscf {
 }
 
 pub(crate) fn new_scscf(seed: u64) -> Scscf {
+    let edge = "<sip:epcscf1.ims.example;lr>";
+    let anchor = StaticBinding {
+        impi: "trunk@partner.ims.example".parse().unwrap(),
+        impu: "sip:trunk@partner.ims.example".parse().unwrap(),
+        contact: sip::headers::TypedHeader::parse(edge).unwrap(),
+        path: vec![edge.into()],
+    };
     let config = scscf::Config {
         name: server(),
-        domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
+        icscf: core_peer(ICSCF),
+        network: network(),
+        statics: vec![anchor],
         trusted: vec![TrustedNode::from(local(ICSCF))],
         policy: Policy::default(),
         timers: Timers::default(),

@@ -6,11 +6,11 @@ use mock_ims::cx::{CxAnswer, CxPushAnswer, CxRequest, ServerCapabilities, Server
 use mock_ims::hss::{AdminRequest, Hss, HssConfig, MemoryStore};
 use mock_ims::icscf::Candidate;
 use mock_ims::policy::Policy;
-use mock_ims::scscf::Event;
-use mock_ims::{CxAsk, Icscf, Scscf, TrustedNode, icscf, scscf};
+use mock_ims::scscf::{Event, StaticBinding};
+use mock_ims::{CxAsk, Icscf, Network, Scscf, StaticRoute, TrustedNode, icscf, scscf};
 use sip::node::{Node, Output};
 use sip::transaction::Timers;
-use sip::{Framing, Instant, Message, Now, Peer, Request, Response, SeededEntropy, StatusCode, Transport};
+use sip::{Framing, Instant, Message, Now, Peer, Request, Resolver, Response, SeededEntropy, StatusCode, Transport};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -18,6 +18,10 @@ pub(crate) const EPCSCF: u16 = 5060;
 pub(crate) const ICSCF: u16 = 5070;
 pub(crate) const SCSCF: u16 = 5080;
 pub(crate) const SECOND_SCSCF: u16 = 5081;
+/// A plain user agent outside the trust domain, which configuration knows.
+pub(crate) const PLAIN: u16 = 5090;
+/// Somebody whom nobody knows.
+pub(crate) const STRANGER: u16 = 5099;
 
 /// I-CSCF, S-CSCF and HSS, and an eP-CSCF's place that a test speaks from.
 pub(crate) struct World {
@@ -35,6 +39,18 @@ pub(crate) struct World {
     pub(crate) log: Vec<Hop>,
     pub(crate) events: Vec<Event>,
     inbox: Vec<Response>,
+    /// What came to a port where no node of the core is.
+    requests: Vec<Arrived>,
+}
+
+/// A request that came out of the core.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    /// Which node sent it.
+    pub(crate) by: u16,
+    /// Where it went.
+    pub(crate) at: u16,
+    pub(crate) request: Request,
 }
 
 /// One message between two nodes.
@@ -62,12 +78,49 @@ fn server(name: &str) -> ServerName {
     ServerName::parse(&format!("sip:{name}.ims.example")).unwrap()
 }
 
+fn network() -> Network {
+    let mut resolver = Resolver::new();
+    for (host, port) in [("epcscf1", EPCSCF), ("icscf", ICSCF), ("scscf1", SCSCF), ("scscf2", SECOND_SCSCF)] {
+        resolver.insert(&format!("{host}.ims.example"), peer(port));
+    }
+    let route = |to: &str| StaticRoute { to: to.into(), address: peer(PLAIN).addr, tcp: false };
+    Network {
+        domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
+        resolver,
+        trusted: [EPCSCF, ICSCF, SCSCF, SECOND_SCSCF].map(|port| peer(port).addr.into()).to_vec(),
+        routes: vec![route("sip:sipp@ims.example"), route("sip.example")],
+    }
+}
+
+fn anchor() -> StaticBinding {
+    let edge = "<sip:epcscf1.ims.example;lr>";
+    StaticBinding {
+        impi: "trunk@partner.ims.example".parse().unwrap(),
+        impu: "sip:trunk@partner.ims.example".parse().unwrap(),
+        contact: sip::headers::TypedHeader::parse(edge).unwrap(),
+        path: vec![edge.into()],
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(Policy::default())
     }
 
     pub(crate) fn with(policy: Policy) -> Self {
+        Self::build(policy, false)
+    }
+
+    /// With the anchor of the wildcard range bound to the eP-CSCF by configuration.
+    pub(crate) fn with_anchor() -> Self {
+        let mut world = Self::build(Policy::default(), true);
+        world.advance(Duration::from_millis(1));
+        world.log.clear();
+        world.events.clear();
+        world
+    }
+
+    pub(crate) fn build(policy: Policy, statics: bool) -> Self {
         let capabilities = ServerCapabilities { server_names: vec![server("scscf1")], ..Default::default() };
         let config = HssConfig { home_network: "ims.example".into(), capabilities };
         let mut hss = Hss::open(config, Box::new(MemoryStore::default())).unwrap();
@@ -79,13 +132,16 @@ impl World {
             home_network: "ims.example".into(),
             trusted: vec![TrustedNode::from(peer(EPCSCF).addr)],
             scscfs: vec![candidate("scscf1", SCSCF), candidate("scscf2", SECOND_SCSCF)],
+            network: network(),
             policy: policy.clone(),
             timers: Timers::default(),
         };
         let scscf = |name, seed| {
             let config = scscf::Config {
                 name: server(name),
-                domains: vec!["ims.example".parse().unwrap(), "partner.ims.example".parse().unwrap()],
+                icscf: peer(ICSCF),
+                network: network(),
+                statics: if statics { vec![anchor()] } else { vec![] },
                 trusted: vec![TrustedNode::from(peer(ICSCF).addr)],
                 policy: policy.clone(),
                 timers: Timers::default(),
@@ -104,6 +160,7 @@ impl World {
             log: Vec::new(),
             events: Vec::new(),
             inbox: Vec::new(),
+            requests: Vec::new(),
         }
     }
 
@@ -118,6 +175,41 @@ impl World {
         self.deliver(from, to, request.to_bytes());
         self.run();
         self.final_response()
+    }
+
+    /// Sends from any port to any other, and waits for nothing.
+    pub(crate) fn start(&mut self, from: u16, to: u16, request: &Request) {
+        self.deliver(from, to, request.to_bytes());
+        self.run();
+    }
+
+    /// Answers a request that came out of the core.
+    pub(crate) fn reply(&mut self, arrived: &Arrived, response: &Response) {
+        self.deliver(arrived.at, arrived.by, response.to_bytes());
+        self.run();
+    }
+
+    /// The requests that came out of the core since this was asked last.
+    pub(crate) fn arrived(&mut self) -> Vec<Arrived> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// The one request that came out of the core.
+    pub(crate) fn one_arrived(&mut self) -> Arrived {
+        let mut arrived = self.arrived();
+        assert_eq!(arrived.len(), 1, "{arrived:#?}");
+        arrived.remove(0)
+    }
+
+    /// The statuses that came out of the core since this was asked last, 100 aside.
+    pub(crate) fn statuses(&mut self) -> Vec<u16> {
+        self.responses().iter().map(|response| response.status.code()).collect()
+    }
+
+    /// The responses that came out of the core since this was asked last, 100 aside.
+    pub(crate) fn responses(&mut self) -> Vec<Response> {
+        let all = std::mem::take(&mut self.inbox);
+        all.into_iter().filter(|response| response.status != StatusCode::TRYING).collect()
     }
 
     /// The final response that came to the eP-CSCF last.
@@ -195,7 +287,7 @@ impl World {
             SECOND_SCSCF => self.second_scscf.receive(now, sender, octets),
             _ => match message {
                 Message::Response(response) => self.inbox.push(response),
-                Message::Request(request) => panic!("a request came back: {request}"),
+                Message::Request(request) => self.requests.push(Arrived { by: from, at: to, request }),
             },
         }
     }
@@ -217,6 +309,7 @@ impl World {
             Hop::Cx { request: CxRequest::Uar(uar), .. } => Some(format!("UAR {}", uar.authorization_type)),
             Hop::Cx { request: CxRequest::Mar(_), .. } => Some("MAR".to_owned()),
             Hop::Cx { request: CxRequest::Sar(sar), .. } => Some(format!("SAR {}", sar.assignment_type)),
+            Hop::Cx { request: CxRequest::Lir(lir), .. } => Some(format!("LIR {}", lir.public_identity)),
             _ => None,
         };
         self.log.iter().filter_map(short).collect()
@@ -275,6 +368,7 @@ fn name(port: u16) -> &'static str {
         ICSCF => "icscf",
         SCSCF => "scscf",
         SECOND_SCSCF => "scscf2",
+        PLAIN => "plain",
         _ => "stranger",
     }
 }

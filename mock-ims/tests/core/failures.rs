@@ -135,24 +135,6 @@ fn leaving_a_restarted_scscf_tells_the_hss() {
     assert_eq!(world.send(&alice.register_by_tna(0, "")).status, StatusCode::FORBIDDEN, "the HSS knows");
 }
 
-/// Nothing but REGISTER is served yet, and the answer says so.
-#[test]
-fn other_methods_are_refused_with_a_reason() {
-    for (method, status) in [
-        ("INVITE", StatusCode::METHOD_NOT_ALLOWED),
-        ("MESSAGE", StatusCode::METHOD_NOT_ALLOWED),
-        ("FROBNICATE", StatusCode::NOT_IMPLEMENTED),
-    ] {
-        for to in [ICSCF, SCSCF] {
-            let mut world = World::new();
-            let text = Client::of("alice").register(600).to_string().replace("REGISTER", method);
-            let response = world.send_from(EPCSCF, to, &request(&text)).unwrap();
-            assert_eq!(response.status, status, "{method}");
-            assert!(response.to().unwrap().tag().is_some());
-        }
-    }
-}
-
 /// What a proxy refuses before it asks anybody (RFC 3261 §16.3).
 #[test]
 fn the_icscf_refuses_what_a_proxy_must() {

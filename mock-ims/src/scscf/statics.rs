@@ -1,0 +1,57 @@
+//! Sets that are registered by configuration, not by a REGISTER: the anchor of a wildcard range
+//! whose registrar is the eP-CSCF. The HSS has such a set registered with this S-CSCF's name; its
+//! profile is fetched without a change of state (SAR NO_ASSIGNMENT), at the start and again as long
+//! as it is not held.
+
+use super::event::{Event, Subject};
+use super::{Scscf, Waiting};
+use crate::cx::{AssignmentType, Saa};
+use ims::{Impi, Impu};
+use sip::headers::Contact;
+use sip::{Instant, Text};
+use std::time::Duration;
+
+/// A contact that is bound by configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticBinding {
+    /// The private identity of the set.
+    pub impi: Impi,
+    /// Its distinct identity.
+    pub impu: Impu,
+    /// Where requests for its identities go.
+    pub contact: Contact,
+    /// The Path to it, one value a line.
+    pub path: Vec<Text>,
+}
+
+impl Scscf {
+    pub(super) fn run_statics(&mut self, now: Instant) {
+        if self.statics_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.statics_due = Some(now + Duration::from_secs(self.policy.static_retry.max(1).into()));
+        for index in 0..self.statics.len() {
+            let Some(wanted) = self.statics.get(index).filter(|wanted| !self.holds(wanted)) else { continue };
+            let sar = self.sar(AssignmentType::NoAssignment, &wanted.impi, &wanted.impu);
+            self.asks.ask(now, sar, Waiting::Static { index });
+        }
+    }
+
+    pub(super) fn on_static(&mut self, now: Instant, index: usize, saa: Saa) {
+        let Some(StaticBinding { impi, impu, contact, path }) = self.statics.get(index).cloned() else { return };
+        let Some(data) = saa.user_data.filter(|_| saa.result.is_success()) else { return };
+        let bound = self.registrar.put_static(now, impi, &impu, data.profile, (contact, path));
+        let Some((set, id)) = bound else { return };
+        let Some(set) = self.registrar.set(set) else { return };
+        let impus: Vec<Impu> = set.profile.distinct_impus().cloned().collect();
+        if let Some(binding) = set.binding(id) {
+            let subject = Subject::of(binding, &impus);
+            self.tell(Event::Registered(subject));
+        }
+    }
+
+    fn holds(&self, wanted: &StaticBinding) -> bool {
+        let is = |binding: &super::Binding| binding.is_static() && binding.contact == wanted.contact;
+        self.registrar.find(&wanted.impu).is_some_and(|set| set.bindings.iter().any(is))
+    }
+}
