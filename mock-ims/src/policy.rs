@@ -18,8 +18,8 @@ pub struct Policy {
     /// How long an S-CSCF waits for the first word of the next hop before it takes it for dead (504).
     /// Longer than [`Policy::forward_timeout`], so that the I-CSCF's own verdict comes first.
     pub next_hop_timeout: u32,
-    /// How often the S-CSCF asks the HSS for sets that are registered by configuration and that it
-    /// does not hold.
+    /// When the S-CSCF asks the HSS again for a set that is registered by configuration and that it
+    /// could not get; each further try takes twice as long, up to 128 times this.
     pub static_retry: u32,
     /// The shortest registration; a shorter one is refused with 423.
     pub min_expires: u32,

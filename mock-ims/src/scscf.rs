@@ -49,6 +49,7 @@ use sip::headers::AuthenticationInfo;
 use sip::node::{Node, Output};
 use sip::transaction::{self, Incoming, ServerKey, Timers};
 use sip::{Entropy, FlowId, HeaderError, Instant, Method, Now, Peer, Request, Response, SipUri};
+use statics::Statics;
 use std::collections::VecDeque;
 
 /// The most events that wait for [`Scscf::poll_event`]; the oldest go first.
@@ -82,8 +83,7 @@ pub struct Scscf {
     home: String,
     icscf: Peer,
     network: Network,
-    statics: Vec<StaticBinding>,
-    statics_due: Option<Instant>,
+    statics: Statics,
     trusted: Vec<TrustedNode>,
     policy: Policy,
     answers: Answers,
@@ -138,8 +138,7 @@ impl Scscf {
             home,
             icscf,
             network,
-            statics_due: (!statics.is_empty()).then(Instant::default),
-            statics,
+            statics: Statics::new(statics),
             trusted,
             policy,
         })
@@ -276,7 +275,7 @@ impl Node for Scscf {
             self.authenticator.next_deadline(),
             self.registrar.next_expiry(),
             self.relays.next_deadline(),
-            self.statics_due,
+            self.statics.next_try(),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -111,7 +111,10 @@ impl Scscf {
     }
 
     /// Tells of a contact that went, and forgets what only its registration needed.
-    pub(super) fn tell_gone(&mut self, _now: Instant, gone: &Gone, cause: Cause) {
+    pub(super) fn tell_gone(&mut self, now: Instant, gone: &Gone, cause: Cause) {
+        if gone.binding.is_static() {
+            self.retry_statics(now);
+        }
         self.forget_unless_registered(&gone.binding.impi);
         let subject = Subject::of(&gone.binding, &gone.impus);
         self.tell(Event::Deregistered { subject, cause, last: gone.last });

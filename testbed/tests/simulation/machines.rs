@@ -4,7 +4,6 @@ use epcscf::{Edge, upgrade};
 use mock_ims::cx::ServerName;
 use mock_ims::icscf::Candidate;
 use mock_ims::policy::Policy;
-use mock_ims::scscf::StaticBinding;
 use mock_ims::{Icscf, Network, Scscf, TrustedNode, icscf, scscf};
 use sip::transaction::Timers;
 use sip::{Entropy, FlowId, Now, Peer, Resolver, SeededEntropy, Transport};
@@ -81,18 +80,11 @@ pub(crate) fn new_icscf(seed: u64) -> Icscf {
 }
 
 pub(crate) fn new_scscf(seed: u64) -> Scscf {
-    let edge = "<sip:epcscf1.ims.example;lr>";
-    let anchor = StaticBinding {
-        impi: "trunk@partner.ims.example".parse().unwrap(),
-        impu: "sip:trunk@partner.ims.example".parse().unwrap(),
-        contact: sip::headers::TypedHeader::parse(edge).unwrap(),
-        path: vec![edge.into()],
-    };
     let config = scscf::Config {
         name: server(),
         icscf: core_peer(ICSCF),
         network: network(),
-        statics: vec![anchor],
+        statics: vec![],
         trusted: vec![TrustedNode::from(local(ICSCF))],
         policy: Policy::default(),
         timers: Timers::default(),
