@@ -266,7 +266,8 @@ impl Machine {
 }
 
 /// What ACK and CANCEL take over from their INVITE: Request-URI, the topmost Via, From, To,
-/// Call-ID, CSeq and the Route set.
+/// Call-ID, CSeq, the Route set, and the token, which a WIC puts into all requests (TS 24.371
+/// §7.2.1).
 fn skeleton(invite: &Request) -> Request {
     let mut request = Request::new(invite.method.clone(), invite.uri.clone());
     if let Ok(via) = invite.via() {
@@ -276,7 +277,12 @@ fn skeleton(invite: &Request) -> Request {
     for header in invite.headers.iter() {
         if matches!(
             header.name,
-            HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq | HeaderName::Route
+            HeaderName::From
+                | HeaderName::To
+                | HeaderName::CallId
+                | HeaderName::CSeq
+                | HeaderName::Route
+                | HeaderName::Authorization
         ) {
             request.headers.push(header.name.clone(), header.value.clone());
         }

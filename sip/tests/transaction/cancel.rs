@@ -63,6 +63,25 @@ fn our_cancel_waits_for_a_provisional_response_and_is_made_of_the_invite() {
     assert!(bench.layer.is_empty());
 }
 
+/// TS 24.371 §7.2.1: a WIC's token is in all requests.
+#[test]
+fn a_cancel_and_an_ack_carry_the_token_of_their_invite() {
+    let mut bench = Bench::new();
+    let invite = request("INVITE", "z9hG4bK1").with_raw(HeaderName::Authorization, "Bearer a.b.c");
+    let key = bench.request(&invite, tcp());
+    bench.answer(&invite, 180, tcp());
+    bench.layer.cancel(bench.now(), key);
+    bench.answer(&invite, 487, tcp());
+    let sent = bench.sent_to();
+    let methods = ["INVITE", "CANCEL", "ACK"];
+    assert_eq!(sent.len(), methods.len());
+    for ((_, message), method) in sent.iter().zip(methods) {
+        let Message::Request(request) = message else { panic!("{message:?}") };
+        assert_eq!(request.method.as_str(), method);
+        assert_eq!(request.headers.value(&HeaderName::Authorization), Some("Bearer a.b.c"), "{method}");
+    }
+}
+
 #[test]
 fn an_invite_that_stays_open_after_its_cancel_times_out() {
     for peer in [udp(), tcp()] {
