@@ -1,11 +1,15 @@
 //! The user agent: it drives a registration over a connection that its shell opens.
 
+mod answers;
 mod calling;
 mod connection;
+mod leaving;
 mod registering;
+mod serving;
 mod tokens;
+mod watching;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -15,8 +19,12 @@ use sip::{Entropy, Framing, Instant, Message, Now};
 use crate::backoff::Backoff;
 use crate::event::close;
 use crate::keepalive::{Due, KeepAlive};
+use crate::line::Line;
+use crate::pager::Pager;
 use crate::registration::{Purpose, Registration};
-use crate::{Config, Event, Failure, Output, State, Wire, requests};
+use crate::session::Session;
+use crate::watch::Watch;
+use crate::{CallId, Config, Event, Failure, Output, State, Wire, requests};
 use connection::Link;
 use tokens::HeldToken;
 
@@ -39,6 +47,19 @@ pub struct Agent {
     answer_by: Option<Instant>,
     /// Since when this connection is registered.
     registered_at: Option<Instant>,
+    /// What all but REGISTER goes over.
+    line: Line,
+    sessions: BTreeMap<CallId, Session>,
+    last_call: u64,
+    /// Calls that come in, and the calls that they are to replace.
+    replacing: BTreeMap<CallId, CallId>,
+    pager: Pager,
+    watch: Watch,
+    /// De-registering waits until then for calls to be ended.
+    release_by: Option<Instant>,
+    /// Whether the network ended the registration and wants it anew, so that it may close the
+    /// connection.
+    renewing: bool,
     outputs: VecDeque<Output>,
     discarded: u64,
 }
@@ -47,6 +68,7 @@ impl Agent {
     /// A WIC that does nothing until it is started.
     pub fn new(config: Config, entropy: impl Entropy + Send + 'static) -> Self {
         Self {
+            line: Line::new(&config.timers),
             config,
             entropy: Box::new(entropy),
             state: State::Idle,
@@ -58,6 +80,13 @@ impl Agent {
             registration: None,
             answer_by: None,
             registered_at: None,
+            sessions: BTreeMap::new(),
+            last_call: 0,
+            replacing: BTreeMap::new(),
+            pager: Pager::default(),
+            watch: Watch::default(),
+            release_by: None,
+            renewing: false,
             outputs: VecDeque::new(),
             discarded: 0,
         }
@@ -80,19 +109,16 @@ impl Agent {
         }
     }
 
-    /// Ends the registration, and the connection with it.
+    /// Ends the registration, and the connection with it. Calls are ended first.
     pub fn deregister(&mut self, now: Now) {
         match self.state {
             State::Registered(_) | State::Refreshing(_) | State::Registering if self.link.is_up() => {
                 self.token_by = None;
                 self.set_state(State::Deregistering);
-                // One REGISTER at a time (RFC 3261 §10.2): an answer that is due comes first.
-                if self.answer_by.is_none() {
-                    self.send_register(now, Purpose::Unbind);
-                }
+                self.begin_leaving(now);
             }
             State::Idle | State::Failed(_) | State::Deregistering => {}
-            _ => self.finish(false),
+            _ => self.finish(now, false),
         }
     }
 
@@ -101,9 +127,9 @@ impl Agent {
     pub fn network_changed(&mut self, now: Now) {
         match self.state {
             State::Idle | State::Failed(_) => {}
-            State::Deregistering => self.finish(false),
+            State::Deregistering => self.finish(now, false),
             _ => {
-                self.drop_link(close::NORMAL, "the network changed");
+                self.drop_link(now, close::NORMAL, "the network changed");
                 self.backoff.reset();
                 self.proceed(now);
             }
@@ -123,12 +149,8 @@ impl Agent {
             _ => {}
         }
         match Message::parse(octets, Framing::WebSocket) {
-            Ok(Message::Response(response)) => self.received_response(now, &response),
-            Ok(Message::Request(request)) => {
-                if let Some(answer) = requests::answer(&request, &mut *self.entropy) {
-                    self.transmit(answer.to_bytes());
-                }
-            }
+            Ok(Message::Response(response)) => self.received_response(now, response),
+            Ok(Message::Request(request)) => self.received_request(now, request),
             Err(malformed) => {
                 if let Some(answer) = requests::answer_malformed(&malformed, &mut *self.entropy) {
                     self.transmit(answer.to_bytes());
@@ -136,11 +158,17 @@ impl Agent {
                 self.discard(format!("a malformed message: {}", malformed.error));
             }
         }
+        self.flush(now);
     }
 
     /// The time that [`Self::poll_timeout`] named has come.
     pub fn handle_timeout(&mut self, now: Now) {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now.mono);
+        self.line.handle_timeout(now.mono);
+        self.flush(now);
+        self.each_call(now, |session, io| session.handle_timeout(io));
+        self.watch_timeout(now);
+        self.leaving_timeout(now);
         if due(self.link.opening_by()) {
             self.connecting_timed_out(now);
         }
@@ -166,6 +194,7 @@ impl Agent {
             }
             _ => {}
         }
+        self.flush(now);
     }
 
     /// When to call [`Self::handle_timeout`] next.
@@ -176,10 +205,11 @@ impl Agent {
             State::Refreshing(binding) => Some(binding.expires_at),
             _ => None,
         };
-        [self.link.opening_by(), self.token_by, self.answer_by, self.keepalive.poll_timeout(), state]
-            .into_iter()
-            .flatten()
-            .min()
+        let calls = self.sessions.values().filter_map(Session::poll_timeout).min();
+        let registration =
+            [self.link.opening_by(), self.token_by, self.answer_by, self.keepalive.poll_timeout(), state];
+        let rest = [self.line.poll_timeout(), calls, self.watch.poll_timeout(), self.release_by];
+        registration.into_iter().chain(rest).flatten().min()
     }
 
     /// The next thing for the shell to do.
@@ -229,20 +259,22 @@ impl Agent {
     }
 
     /// Gives up.
-    fn fail(&mut self, cause: Failure) {
+    fn fail(&mut self, now: Now, cause: Failure) {
         let code = match cause.cause {
             crate::Cause::ServerNotProven => close::UNAUTHORIZED,
             _ => close::NORMAL,
         };
-        self.drop_link(code, "registration failed");
+        self.abandon(now, "the registration failed");
+        self.drop_link(now, code, "registration failed");
         self.token_by = None;
         self.event(Event::Failed(cause.clone()));
         self.set_state(State::Failed(cause));
     }
 
     /// Is done, registered no more.
-    fn finish(&mut self, confirmed: bool) {
-        self.drop_link(close::NORMAL, "de-registered");
+    fn finish(&mut self, now: Now, confirmed: bool) {
+        self.abandon(now, "de-registered");
+        self.drop_link(now, close::NORMAL, "de-registered");
         self.token_by = None;
         self.registration = None;
         self.event(Event::Deregistered { confirmed });

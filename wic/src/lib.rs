@@ -23,11 +23,16 @@ mod failure;
 mod grant;
 mod instance;
 mod keepalive;
+mod line;
 mod message;
+mod pager;
+mod party;
 mod registration;
 mod requests;
+mod session;
 mod state;
 mod url;
+mod watch;
 
 pub use agent::Agent;
 pub use call::{CallError, CallEvent, CallId, CallOptions, CallState, EndedBy, Party, Sdp};

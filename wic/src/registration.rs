@@ -14,7 +14,8 @@ use ims::{Impu, Scenario, Token};
 use sip::headers::{MinExpires, RetryAfter};
 use sip::{Entropy, Host, Method, Request, Response, StatusCode};
 
-use crate::{Access, Config, Failure, InstanceId, TokenGrant, WssUrl};
+use crate::line::{Proof, User};
+use crate::{Access, Binding, Config, Failure, InstanceId, TokenGrant, WssUrl};
 use bearer::BearerClient;
 use digest::DigestClient;
 
@@ -136,6 +137,15 @@ impl Registration {
         if let Auth::Bearer(bearer) = &mut self.auth {
             bearer.token = token;
         }
+    }
+
+    /// Who other requests come from, while `binding` lasts.
+    pub(crate) fn user(&self, binding: &Binding) -> Option<User> {
+        let proof = match &self.auth {
+            Auth::Bearer(bearer) => Proof::bearer(&bearer.token, bearer.style),
+            Auth::Digest(digest) => Proof::digest(digest.access.clone()),
+        };
+        Some(User::new(binding, self.contact_uri(), self.host.parse().ok()?, proof))
     }
 
     /// Begins a round: one REGISTER, with what its challenges lead to.

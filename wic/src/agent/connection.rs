@@ -35,6 +35,9 @@ impl Agent {
             return;
         }
         self.link = Link::Up;
+        if let Some(registration) = &self.registration {
+            self.line.connected(registration.url.transport());
+        }
         if self.state == State::Connecting {
             self.proceed(now);
         }
@@ -45,7 +48,7 @@ impl Agent {
         if self.link.opening_by().is_none() {
             return;
         }
-        self.forget_link();
+        self.forget_link(now);
         if self.state == State::Connecting {
             let failure = match &self.registration {
                 Some(registration) => Failure::unreachable(&registration.url, reason),
@@ -63,15 +66,21 @@ impl Agent {
             Link::Up => {}
         }
         self.count_loss(now);
-        self.forget_link();
+        self.forget_link(now);
         // A refused token ends the connection (TS 33.203 X.3.2.3); the new one goes on another.
         let expected = self.held.as_mut().is_some_and(|held| std::mem::take(&mut held.replaces_rejected));
         match self.state {
             State::FetchingToken | State::BackingOff { .. } | State::Idle | State::Failed(_) => {}
-            State::Deregistering => self.finish(false),
+            State::Deregistering => self.finish(now, false),
             _ if code != CLOSE_POLICY => self.back_off(now, Failure::closed(code, reason), None),
-            _ if expected || self.token_by.is_some() || self.token_has_expired(now) => self.proceed(now),
-            _ => self.fail(Failure::closed(code, reason)),
+            _ if expected
+                || std::mem::take(&mut self.renewing)
+                || self.token_by.is_some()
+                || self.token_has_expired(now) =>
+            {
+                self.proceed(now)
+            }
+            _ => self.fail(now, Failure::closed(code, reason)),
         }
     }
 
@@ -81,7 +90,7 @@ impl Agent {
             self.registration = Registration::new(&self.config, grant, &mut *self.entropy);
         }
         let Some(registration) = &self.registration else {
-            return self.fail(Failure::new(Cause::Protocol, "there is no identity to register"));
+            return self.fail(now, Failure::new(Cause::Protocol, "there is no identity to register"));
         };
         let url = registration.url.clone();
         self.link = Link::Opening { by: now.mono + self.config.timers.connect };
@@ -107,18 +116,18 @@ impl Agent {
     }
 
     /// Closes the connection, if there is one, and forgets what was asked on it.
-    pub(super) fn drop_link(&mut self, code: u16, reason: &'static str) {
+    pub(super) fn drop_link(&mut self, now: Now, code: u16, reason: &'static str) {
         if self.link != Link::Down {
             self.outputs.push_back(Output::Close { code, reason });
         }
-        self.forget_link();
+        self.forget_link(now);
     }
 
     fn lose(&mut self, now: Now, failure: Failure, reason: &'static str) {
         self.count_loss(now);
-        self.drop_link(close::TIMEOUT, reason);
+        self.drop_link(now, close::TIMEOUT, reason);
         match self.state {
-            State::Deregistering => self.finish(false),
+            State::Deregistering => self.finish(now, false),
             State::Idle | State::Failed(_) | State::FetchingToken | State::BackingOff { .. } => {}
             _ => self.back_off(now, failure, None),
         }
@@ -132,11 +141,12 @@ impl Agent {
         }
     }
 
-    fn forget_link(&mut self) {
+    fn forget_link(&mut self, now: Now) {
         self.link = Link::Down;
         self.answer_by = None;
         self.registered_at = None;
         self.keepalive.stop();
+        self.line_lost(now);
         if let Some(registration) = &mut self.registration {
             registration.disconnected();
         }
@@ -144,7 +154,7 @@ impl Agent {
 
     pub(super) fn send_register(&mut self, now: Now, purpose: Purpose) {
         let Some(registration) = &mut self.registration else {
-            return self.fail(Failure::new(Cause::Protocol, "there is no identity to register"));
+            return self.fail(now, Failure::new(Cause::Protocol, "there is no identity to register"));
         };
         let request = registration.begin(purpose, &mut *self.entropy);
         self.send_request(now, request);

@@ -1,6 +1,6 @@
 //! REGISTER requests and what follows from their answers.
 
-use sip::{Now, Request, Response};
+use sip::{Method, Now, Request, Response};
 use std::time::Duration;
 
 use super::Agent;
@@ -16,14 +16,21 @@ impl Agent {
                 self.mark_token_used();
                 self.transmit(request.to_bytes());
             }
-            Err(failure) => self.fail(failure),
+            Err(failure) => self.fail(now, failure),
         }
     }
 
-    pub(super) fn received_response(&mut self, now: Now, response: &Response) {
+    pub(super) fn received_response(&mut self, now: Now, response: Response) {
         if let Err(error) = response.validate() {
             return self.discard(format!("a malformed response: {error}"));
         }
+        match response.cseq() {
+            Ok(cseq) if cseq.method != Method::Register => self.received_answer(now, response),
+            _ => self.registered_or_not(now, &response),
+        }
+    }
+
+    fn registered_or_not(&mut self, now: Now, response: &Response) {
         let Some(registration) = self.registration.as_mut().filter(|_| self.answer_by.is_some()) else {
             return self.discard("a response, and no request is out");
         };
@@ -37,17 +44,17 @@ impl Agent {
         }
         match (verdict, &self.state) {
             (Verdict::Wait, _) => {}
-            (Verdict::Unbound { confirmed }, _) => self.finish(confirmed),
+            (Verdict::Unbound { confirmed }, _) => self.finish(now, confirmed),
             // De-registration was asked for while this REGISTER was out.
             (Verdict::Bound(_) | Verdict::Again, State::Deregistering) if !unbinding => {
-                self.send_register(now, Purpose::Unbind);
+                self.unbind(now);
             }
             (Verdict::Again, _) => self.send_again(now),
-            (_, State::Deregistering) => self.finish(false),
+            (_, State::Deregistering) => self.finish(now, false),
             (Verdict::Bound(granted), _) => self.bound(now, *granted),
             (Verdict::RenewToken, _) => self.token_rejected(now),
             (Verdict::Later { failure, retry_after }, _) => self.postpone(now, failure, retry_after),
-            (Verdict::Refused(failure), _) => self.fail(failure),
+            (Verdict::Refused(failure), _) => self.fail(now, failure),
         }
     }
 
@@ -98,8 +105,16 @@ impl Agent {
         self.registered_at.get_or_insert(now.mono);
         self.keepalive.set(now.mono, granted.flow_timer, &mut *self.entropy);
         let binding = Box::new(granted.binding(now.mono, self.token_left(now)));
+        if let Some(registration) = &self.registration {
+            let user = registration.user(&binding);
+            self.line.user = user.map(|user| user.succeed(self.line.user.take()));
+        }
+        self.renewing = false;
         self.set_state(State::Registered(binding.clone()));
         self.event(Event::Registered(binding));
+        self.each_call(now, |session, io| session.restored(io));
+        self.unpark(now, true);
+        self.watch_registered(now);
     }
 
     /// 503, 504 and their like (RFC 3261 §20.33). A registration in force stays so until it ends.
@@ -110,6 +125,7 @@ impl Agent {
                 let after = retry_after.unwrap_or_else(|| self.refresh_retry());
                 self.event(Event::Failed(failure));
                 self.refresh_later(now, binding, after);
+                self.unpark(now, false);
             }
             _ => self.back_off(now, failure, retry_after),
         }

@@ -112,7 +112,8 @@ impl Agent {
         if !fits {
             // The WWSF gave another identity: another registration, on another connection, since
             // the eP-CSCF has bound this one to the identity of before.
-            self.drop_link(close::NORMAL, "another identity");
+            self.abandon(now, "another identity");
+            self.drop_link(now, close::NORMAL, "another identity");
             self.registration = None;
         }
         match &self.state {
@@ -128,9 +129,9 @@ impl Agent {
         let text = failure.to_string();
         let failure = match failure {
             TokenFailure::LoginRequired(_) => {
-                return self.fail(Failure::new(Cause::LoginRequired, text).advise("Log in at the WWSF again."));
+                return self.fail(now, Failure::new(Cause::LoginRequired, text).advise("Log in at the WWSF again."));
             }
-            TokenFailure::Refused(_) => return self.fail(Failure::new(Cause::TokenRefused, text)),
+            TokenFailure::Refused(_) => return self.fail(now, Failure::new(Cause::TokenRefused, text)),
             TokenFailure::Unavailable(_) => Failure::new(Cause::TokenUnavailable, text).advise("Is the WWSF running?"),
         };
         match &self.state {
@@ -140,6 +141,7 @@ impl Agent {
                 let after = self.refresh_retry();
                 self.event(Event::Failed(failure));
                 self.refresh_later(now, binding, after);
+                self.unpark(now, false);
             }
             _ => {}
         }
@@ -148,6 +150,9 @@ impl Agent {
     fn hold(&mut self, now: Now, grant: TokenGrant) {
         if let Some(registration) = &mut self.registration {
             registration.use_token(grant.token.clone());
+        }
+        if let Some(user) = &mut self.line.user {
+            user.use_token(&grant.token);
         }
         let expires = now.unix.saturating_add(grant.expires_in);
         let replaces_rejected = self.link.is_up() && self.held.as_ref().is_some_and(|held| held.rejected);

@@ -12,7 +12,7 @@ pub(super) struct BearerClient {
     pub(super) token: Token,
     /// Whether this token is the second, since the last success.
     pub(super) renewed: bool,
-    style: BearerStyle,
+    pub(super) style: BearerStyle,
     authz_servers: Vec<String>,
 }
 

@@ -13,7 +13,7 @@ const MOST_STALE: u8 = 2;
 /// What a WIC knows of the digest protection space: the nonce at hand and how often it was used.
 #[derive(Debug)]
 pub(super) struct DigestClient {
-    access: DigestAccess,
+    pub(super) access: DigestAccess,
     challenge: Option<DigestChallenge>,
     nc: u32,
     /// Challenges answered in this round.

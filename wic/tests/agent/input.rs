@@ -119,12 +119,14 @@ fn options_is_answered_200_with_what_we_can() {
     assert_eq!(reply.via().unwrap().branch(), Some("z9hG4bKe1"));
 }
 
+/// NET-03 among them: a REGISTER from the network does nothing.
 #[test]
 fn requests_that_we_cannot_serve_are_refused_by_the_book() {
     let mut wic = registered();
     for (method, in_dialog, status) in [
-        ("INVITE", false, 405),
-        ("MESSAGE", false, 405),
+        ("INVITE", false, 400),
+        ("REGISTER", false, 405),
+        ("SUBSCRIBE", false, 405),
         ("FROBNICATE", false, 405),
         ("INVITE", true, 481),
         ("BYE", true, 481),
@@ -132,13 +134,15 @@ fn requests_that_we_cannot_serve_are_refused_by_the_book() {
         ("CANCEL", false, 481),
         ("NOTIFY", false, 481),
     ] {
-        let mut request = OPTIONS.replace("OPTIONS", method);
+        let branch = format!("z9hG4bK{method}{in_dialog}");
+        let mut request = OPTIONS.replace("OPTIONS", method).replace("z9hG4bKe1", &branch);
         if in_dialog {
             request = request.replace("<sip:alice@ims.example>", "<sip:alice@ims.example>;tag=x");
         }
         let reply = reply(&mut wic, &request);
         assert_eq!(reply.status.code(), status, "{method}");
         assert_eq!(reply.headers.has(&HeaderName::Allow), status == 405, "{method}");
+        assert!(reply.to().unwrap().tag().is_some(), "{method}");
     }
 }
 

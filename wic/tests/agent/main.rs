@@ -1,11 +1,14 @@
-//! The agent against a scripted eP-CSCF, on a clock that the test moves.
+//! The agent against a scripted eP-CSCF, or against another agent, on a clock that the test moves.
 
+mod pair;
 mod script;
 
 mod bearer;
+mod calls;
 mod connection;
 mod deregistration;
 mod digest;
 mod input;
 mod ladders;
+mod messages;
 mod refresh;
