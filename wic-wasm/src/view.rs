@@ -115,6 +115,7 @@ fn headline(cause: Cause) -> &'static str {
         Cause::Timeout => "No answer to REGISTER",
         Cause::FlowFailed => "No answer to a keep-alive",
         Cause::Expired => "The registration ran out",
+        Cause::Deregistered => "The network ended the registration",
         Cause::WrongPassword => "Wrong password",
         Cause::ServerNotProven => "The network did not prove who it is",
         Cause::UnsupportedChallenge => "A challenge without an answer",

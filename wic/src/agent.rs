@@ -208,7 +208,7 @@ impl Agent {
         let calls = self.sessions.values().filter_map(Session::poll_timeout).min();
         let registration =
             [self.link.opening_by(), self.token_by, self.answer_by, self.keepalive.poll_timeout(), state];
-        let rest = [self.line.poll_timeout(), calls, self.watch.poll_timeout(), self.release_by];
+        let rest = [self.line.poll_timeout(), calls, self.watch_due(), self.release_by];
         registration.into_iter().chain(rest).flatten().min()
     }
 

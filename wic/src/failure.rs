@@ -105,6 +105,8 @@ pub enum Cause {
     FlowFailed,
     /// The registration ran out before it could be refreshed.
     Expired,
+    /// The network ended the registration (RFC 3680).
+    Deregistered,
     /// The password is wrong, as far as the network tells.
     WrongPassword,
     /// The network did not prove that it knows the password (TS 33.203 N.2.1.1).
@@ -145,6 +147,7 @@ impl Cause {
             Self::Timeout => "timeout",
             Self::FlowFailed => "flow-failed",
             Self::Expired => "expired",
+            Self::Deregistered => "deregistered",
             Self::WrongPassword => "wrong-password",
             Self::ServerNotProven => "server-not-proven",
             Self::UnsupportedChallenge => "unsupported-challenge",

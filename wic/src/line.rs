@@ -83,7 +83,6 @@ pub(crate) enum Owner {
     Call(CallId),
     Message(MessageId),
     Options(OptionsId),
-    #[expect(dead_code, reason = "the subscription follows")]
     RegEvent,
     /// Nothing depends on its answer.
     Nobody,

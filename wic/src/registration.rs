@@ -6,7 +6,7 @@ mod digest;
 mod granted;
 mod request;
 
-pub(crate) use granted::Granted;
+pub(crate) use granted::{Granted, refresh_after};
 
 use std::time::Duration;
 

@@ -67,5 +67,6 @@ impl Agent {
         self.release_by = None;
         self.line_lost(now);
         self.line.user = None;
+        self.watch = crate::watch::Watch::default();
     }
 }

@@ -1,6 +1,6 @@
 //! Who sends: what a registration gives to the other requests.
 
-use ims::{Impu, Token};
+use ims::{Impu, Scheme, Token};
 use sip::headers::{Authorization, BearerStyle, BearerToken, Credentials, NameAddr, ProxyAuthorization, Route};
 use sip::{Entropy, Host, Request, Response, StatusCode, Uri};
 
@@ -13,6 +13,8 @@ use crate::{Binding, DigestAccess};
 pub(crate) struct User {
     /// The identity that was registered.
     pub(crate) impu: Impu,
+    /// The first SIP identity of the implicit set: the default one, as a rule.
+    pub(crate) default: Impu,
     pub(super) contact: Uri,
     /// The random host of Via, Contact and Call-ID (RFC 7118 §5.3).
     pub(super) host: Host,
@@ -47,7 +49,8 @@ impl User {
             uri.params.set_flag("ob");
         }
         let routes = binding.service_route.iter().map(|hop| Route(hop.0.clone())).collect();
-        Self { impu: binding.impu.clone(), contact, host, routes, proof }
+        let default = binding.impus.iter().find(|impu| impu.scheme() == Scheme::Sip).unwrap_or(&binding.impu).clone();
+        Self { impu: binding.impu.clone(), default, contact, host, routes, proof }
     }
 
     /// Takes over what is known of the network's challenge.

@@ -73,7 +73,7 @@ impl Granted {
 
 /// How long after it was granted a registration is refreshed: 600 s before its end when it was
 /// granted for more than 1200 s, else at half-life (TS 24.229 §5.1.1.4.1).
-pub(super) fn refresh_after(granted: Duration) -> Duration {
+pub(crate) fn refresh_after(granted: Duration) -> Duration {
     const MARGIN: Duration = Duration::from_secs(600);
     if granted > 2 * MARGIN { granted - MARGIN } else { granted / 2 }
 }

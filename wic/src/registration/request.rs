@@ -40,7 +40,7 @@ impl Registration {
     }
 
     /// The URI of the one contact. `transport=ws` on TLS too (RFC 7118 §5.2).
-    pub(super) fn contact_uri(&self) -> Uri {
+    pub(crate) fn contact_uri(&self) -> Uri {
         let host = self.host.parse().unwrap_or_else(|_| self.domain.clone());
         let mut uri = bare(Some(&self.contact_user), host);
         uri.params.set("transport", "ws");

@@ -10,5 +10,7 @@ mod deregistration;
 mod digest;
 mod input;
 mod ladders;
+mod losing;
 mod messages;
 mod refresh;
+mod watching;

@@ -111,9 +111,9 @@ impl Pair {
         let name = if side == Alice { "alice" } else { "bob" };
         let wic = self.wic(side);
         while wic.connects.len() < 2 {
-            wic.pass_to_timer();
-            if wic.state().name() == "fetching-token" {
-                wic.token(Ok(grant(name)));
+            match wic.state().name() {
+                "fetching-token" => wic.token(Ok(grant(name))),
+                _ => drop(wic.pass_to_timer()),
             }
         }
         wic.connects.pop();
