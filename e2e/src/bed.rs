@@ -4,6 +4,7 @@ use crate::{Chromium, Tab};
 use anyhow::Result;
 use testbed::config::Ports;
 use testbed::state::Ready;
+use testbed::up::Nodes;
 use testbed::{Config, Testbed};
 
 /// A running testbed and a browser; all of it goes when this is dropped.
@@ -19,13 +20,20 @@ pub struct Bed {
 impl Bed {
     /// Starts all nodes on free ports, with the defaults but for what `change` changes.
     pub async fn start(change: impl FnOnce(&mut Config)) -> Result<Self> {
+        Self::start_nodes(Nodes::ALL, change).await
+    }
+
+    /// As [`Bed::start`], without the nodes that something by others stands in for.
+    pub async fn start_nodes(nodes: Nodes, change: impl FnOnce(&mut Config)) -> Result<Self> {
         let state = tempfile::tempdir()?;
         let mut config = Config { ports: Ports::any(), ..Config::default() };
-        config.wwsf.assets = vec![wic_assets()];
-        config.partner_wwsf.assets = vec![wic_assets()];
-        config.rogue_wwsf.assets = vec![wic_assets()];
+        for wwsf in [&mut config.wwsf, &mut config.partner_wwsf, &mut config.rogue_wwsf] {
+            wwsf.assets = vec![root("wic-wasm/dist")];
+            // To compress them takes seconds: once is enough for all tests.
+            wwsf.asset_cache = Some(root("target/asset-cache"));
+        }
         change(&mut config);
-        let testbed = Testbed::start(config, state.path()).await?;
+        let testbed = Testbed::start_nodes(config, state.path(), nodes).await?;
         let ready = testbed.ready().clone();
         Ok(Self { testbed, ready, browser: None, state })
     }
@@ -58,7 +66,6 @@ impl Bed {
     }
 }
 
-/// Where `cargo xtask wasm` puts the WIC.
-fn wic_assets() -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wic-wasm/dist")
+fn root(path: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }

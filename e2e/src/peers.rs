@@ -1,4 +1,5 @@
-//! Clients and tools by others: JsSIP and SIP.js in a page, SIPp on the core's side, and tshark, which
+//! Clients and tools by others: JsSIP and SIP.js in a page, SIPp on the core's side, Kamailio in
+//! a node's place, and tshark, which
 //! reads what was sent.
 
 use crate::Tab;
@@ -70,6 +71,58 @@ impl Sipp {
         }
         let log = tokio::fs::read_to_string(&self.log).await.unwrap_or_default();
         bail!("SIPp ended with {status}:\n{log}")
+    }
+}
+
+/// Kamailio, running one of the configurations in `kamailio/`.
+pub struct Kamailio {
+    _child: Child,
+    _dir: tempfile::TempDir,
+}
+
+impl Kamailio {
+    /// Starts it and waits until it answers SIP at `listen` (UDP).
+    pub async fn start(config: &str, listen: SocketAddr, defines: &[&str]) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio").join(config).with_extension("cfg");
+        let child = Command::new("kamailio")
+            .arg("-f")
+            .arg(file)
+            .args(["-l", &format!("udp:{listen}"), "-DD", "-E", "-m", "64", "-M", "8", "-Y"])
+            .arg(dir.path())
+            .args(defines.iter().flat_map(|define| ["-A", define]))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting kamailio (Debian: kamailio)")?;
+        let kamailio = Self { _child: child, _dir: dir };
+        kamailio.answers(listen).await?;
+        Ok(kamailio)
+    }
+
+    async fn answers(&self, listen: SocketAddr) -> Result<()> {
+        let socket = UdpSocket::bind((listen.ip(), 0)).await?;
+        socket.connect(listen).await?;
+        let local = socket.local_addr()?;
+        let options = format!(
+            "OPTIONS sip:{listen} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKup;rport\r\nMax-Forwards: 0\r\n\
+             From: <sip:up@{local}>;tag=1\r\nTo: <sip:{listen}>\r\nCall-ID: up@{local}\r\nCSeq: 1 OPTIONS\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let mut again = tokio::time::interval(Duration::from_millis(100));
+        let mut answer = [0; 2048];
+        let asked = async {
+            loop {
+                tokio::select! {
+                    _ = again.tick() => drop(socket.send(options.as_bytes()).await),
+                    // Until it listens, the port is unreachable and the socket says so.
+                    read = socket.recv(&mut answer) => if read.is_ok() { break },
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.context("Kamailio does not answer")
     }
 }
 

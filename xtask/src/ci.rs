@@ -175,7 +175,7 @@ enum Need {
     Node,
     /// Clients by others that the tests run against, from npm.
     Peers,
-    /// SIPp and tshark.
+    /// SIPp, Kamailio and tshark.
     SipTesters,
     Chromium,
 }

@@ -27,10 +27,12 @@ pub(crate) fn node() -> Result<()> {
     programs(&[("node", "nodejs"), ("npm", "npm")]).context("node 18 or newer and npm are needed")
 }
 
-/// Makes sure of SIPp, a plain SIP user on the core's side, and of tshark, which reads what was sent.
+/// Makes sure of SIPp, a plain SIP user on the core's side, of Kamailio in a node's place, and of tshark, which
+/// reads what was sent.
 pub(crate) fn sip_testers() -> Result<()> {
-    programs(&[("sipp", "sip-tester"), ("tshark", "tshark"), ("dumpcap", "wireshark-common")])
-        .context("the tests against clients by others need SIPp, tshark and dumpcap")
+    let wanted =
+        [("sipp", "sip-tester"), ("kamailio", "kamailio"), ("tshark", "tshark"), ("dumpcap", "wireshark-common")];
+    programs(&wanted).context("the tests against software by others need SIPp, Kamailio, tshark and dumpcap")
 }
 
 /// Makes sure of a component of the toolchain, such as clippy.
