@@ -6,6 +6,7 @@
 pub mod config;
 pub mod doctor;
 mod key_log;
+pub mod lab;
 mod listen;
 mod merge;
 pub mod ops;

@@ -1,12 +1,13 @@
 //! Brings the nodes up, wires them to each other and to the trace, and takes them down.
 
 use crate::config::{Config, Ports};
+use crate::lab::{Demo, DemoLab};
 use crate::listen;
 use crate::ops;
 use crate::pki::Pki;
 use crate::state::{Ready, StateDir};
 use anyhow::{Context, Result};
-use console::{Console, NoLab};
+use console::Console;
 use epcscf::config::FlowTokenKey;
 use sip::Entropy;
 use sip_net::{Mw, OsEntropy, Pace};
@@ -45,6 +46,7 @@ pub struct Testbed {
     epcscf: Option<epcscf::Running>,
     ims: Option<mock_ims::Running>,
     ops: Vec<JoinHandle<()>>,
+    lab: DemoLab,
     /// Whether the state folder says where these nodes are.
     announced: bool,
 }
@@ -72,8 +74,30 @@ impl Testbed {
         }
         let ready = ready(&config, &pki);
         let ops = ops::serve(sockets.metrics, hub.clone())?;
-        let (wwsfs, announced) = (Vec::new(), false);
-        let mut testbed = Self { config, state, pki, hub, pace, ready, wwsfs, epcscf: None, ims: None, ops, announced };
+        let lab = DemoLab::new(Demo {
+            hub: hub.clone(),
+            pace: pace.clone(),
+            ready: ready.clone(),
+            ca: pki.ca_path.clone(),
+            domain: config.epcscf.home_domain.clone(),
+            range_domains: config.partner_wwsf_domains(),
+            subscribers: config.demo,
+            whole: nodes.epcscf && nodes.ims,
+        });
+        let mut testbed = Self {
+            config,
+            state,
+            pki,
+            hub,
+            pace,
+            lab,
+            ready,
+            wwsfs: Vec::new(),
+            epcscf: None,
+            ims: None,
+            ops,
+            announced: false,
+        };
         if let Some(core) = sockets.core {
             testbed.start_ims(core).await?;
         }
@@ -101,6 +125,11 @@ impl Testbed {
     /// The clock and the gate of the SIP nodes.
     pub fn pace(&self) -> &Pace {
         &self.pace
+    }
+
+    /// Lessons and faults on these nodes.
+    pub fn lab(&self) -> &DemoLab {
+        &self.lab
     }
 
     /// The certificates.
@@ -196,7 +225,7 @@ impl Testbed {
 impl Testbed {
     /// The console, which shows what the nodes of this process do.
     fn console(&self) -> Result<axum::Router> {
-        let console = Console { hub: self.hub.clone(), lab: Arc::new(NoLab::default()) };
+        let console = Console { hub: self.hub.clone(), lab: Arc::new(self.lab().clone()) };
         console.router(&self.state.path("asset-cache")).context("the console")
     }
 }

@@ -1,0 +1,4 @@
+//! Lessons and faults on a running testbed.
+
+mod lessons;
+mod rig;
