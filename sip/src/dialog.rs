@@ -212,6 +212,16 @@ impl Dialog {
         }
     }
 
+    /// Notes a request that the local end itself has sent, where this is a proxy's picture of that
+    /// end: what the proxy sends in its name has to come after it.
+    pub fn sent(&mut self, request: &Request) {
+        if !matches!(request.method, Method::Ack | Method::Cancel)
+            && let Ok(cseq) = request.cseq()
+        {
+            self.local_cseq = self.local_cseq.max(Some(cseq.number));
+        }
+    }
+
     fn build(&self, method: Method, number: u32) -> Request {
         let mut request = Request::new(method.clone(), self.target.clone());
         request.headers.add(&MaxForwards(70));

@@ -47,6 +47,18 @@ fn lines(request: &Request) -> Vec<&str> {
     [&Route, &From, &To, &CallId, &CSeq].into_iter().map(|name| request.headers.value(name).unwrap_or("")).collect()
 }
 
+/// A proxy that ends a call in the name of one end goes on from what that end sent last.
+#[test]
+fn what_an_end_has_sent_itself_counts() {
+    let (mut alice, _) = ends();
+    alice.sent(&request("INFO", "").with_raw(HeaderName::UserAgent, "x"));
+    assert_eq!(alice.request(Method::Bye).cseq().unwrap().number, 8);
+    let mut info = request("INFO", "");
+    info.headers.replace(&CSeq { number: 40, method: Method::Info });
+    alice.sent(&info);
+    assert_eq!(alice.request(Method::Bye).cseq().unwrap().number, 41);
+}
+
 #[test]
 fn each_end_sends_along_the_route_set_in_its_own_direction() {
     let (mut alice, mut bob) = ends();
