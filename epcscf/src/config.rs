@@ -1,5 +1,6 @@
 //! What an operator says about an eP-CSCF. Every default is the demo's.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
@@ -7,6 +8,7 @@ use ims::{ImpiRange, Impu, Scenario, WildcardedImpu};
 use serde::{Deserialize, Serialize};
 use sip::Transport;
 
+use crate::media::Media;
 use crate::policy::Policy;
 
 /// The configuration of one eP-CSCF.
@@ -23,8 +25,10 @@ pub struct Config {
     pub domains: Vec<String>,
     /// The sockets.
     pub listen: Listen,
-    /// The next hop.
+    /// The next hops.
     pub core: Core,
+    /// Who carries media.
+    pub media: Media,
     /// Core nodes that may send requests here, by address, with or without a port.
     pub trusted_nodes: Vec<TrustedNode>,
     /// Identities provisioned one by one at the HSS that lie in a wildcard range: they win over
@@ -49,6 +53,7 @@ impl Default for Config {
             domains: vec!["partner.ims.example".into()],
             listen: Listen::default(),
             core: Core::default(),
+            media: Media::default(),
             trusted_nodes: vec![
                 TrustedNode { ip: Ipv4Addr::LOCALHOST.into(), port: None },
                 TrustedNode { ip: std::net::Ipv6Addr::LOCALHOST.into(), port: None },
@@ -83,7 +88,7 @@ impl Default for Listen {
     }
 }
 
-/// The next hop: no DNS is asked.
+/// The next hops: no DNS is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Core {
@@ -91,7 +96,14 @@ pub struct Core {
     pub icscf_uri: String,
     /// The I-CSCF's address.
     pub icscf: SocketAddr,
-    /// How it is spoken to.
+    /// The S-CSCF's URI for requests from identities that are registered here (flow 3), as it
+    /// stands in Route: the user part says that it is the originating side.
+    pub scscf_uri: String,
+    /// The S-CSCF's address.
+    pub scscf: SocketAddr,
+    /// Further hosts of the core that a Service-Route or Record-Route may name, and where they are.
+    pub hosts: BTreeMap<String, SocketAddr>,
+    /// How they are spoken to.
     pub transport: CoreTransport,
 }
 
@@ -100,6 +112,9 @@ impl Default for Core {
         Self {
             icscf_uri: "sip:icscf.ims.example;lr".into(),
             icscf: SocketAddr::from((Ipv4Addr::LOCALHOST, 5070)),
+            scscf_uri: "sip:orig@scscf1.ims.example;lr".into(),
+            scscf: SocketAddr::from((Ipv4Addr::LOCALHOST, 5080)),
+            hosts: BTreeMap::new(),
             // The I-CSCF tells a trusted node by its socket, and over TCP ours would be any port.
             transport: CoreTransport::Udp,
         }
@@ -314,7 +329,7 @@ impl WwsfConfig {
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// `core.icscf_uri` or the names make no URI.
+    /// `core.icscf_uri`, `core.scscf_uri` or the names make no URI.
     #[error("{0} is not a SIP URI")]
     Uri(String),
     /// An entry of `trusted_nodes`.

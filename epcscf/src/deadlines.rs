@@ -6,6 +6,8 @@ use sip::transaction::ClientKey;
 use sip::{FlowId, Instant};
 
 use crate::bindings::BindingId;
+use crate::calls::CallKey;
+use crate::reg_event::{SubscriptionId, WatchId};
 
 /// What a deadline is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,8 +18,20 @@ pub(crate) enum Timer {
     Binding(BindingId),
     /// The end of the token behind a binding.
     Token(BindingId),
-    /// The core's answer to a REGISTER.
-    Core(ClientKey),
+    /// The answer to a request that was sent on.
+    Answer(ClientKey),
+    /// Timer C of an INVITE (RFC 3261 §16.6 step 11).
+    C(ClientKey),
+    /// The end of a call whose WIC has lost its connection.
+    Grace(CallKey),
+    /// The end of a session or subscription that is not refreshed.
+    Session(CallKey),
+    /// The next step of a subscription of this node.
+    #[expect(dead_code, reason = "no subscription is made yet")]
+    Watch(WatchId),
+    /// The end of a subscription at this node.
+    #[expect(dead_code, reason = "no subscription is served yet")]
+    Subscription(SubscriptionId),
     /// REGISTERs that wait for keys.
     KeysWait,
 }

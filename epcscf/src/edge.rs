@@ -1,11 +1,18 @@
 //! The eP-CSCF as a state machine: SIP of WICs on one side, Mw on the other, no I/O.
 
+mod answer;
 mod digest;
 mod forward;
+mod in_dialog;
 mod ingress;
 mod lifecycle;
+mod originate;
 mod range;
+mod reg_server;
+mod reg_watch;
 mod register;
+mod relay;
+mod release;
 mod request;
 mod response;
 mod terminating;
@@ -21,17 +28,21 @@ use ims::policy::{CLOSE_POLICY, Close, STRIKES, TokenPolicy};
 use ims::{Impi, Impu, Scenario};
 use sip::headers::Via;
 use sip::node::{Node, Output};
+use sip::proxy::Own;
 use sip::transaction::{ClientKey, ServerKey, Timers, Transactions};
 use sip::{
-    Entropy, FlowId, HeaderName, Host, Instant, Method, Now, Peer, Request, Response, StatusCode, Transport, Uri,
+    Entropy, FlowId, HeaderName, Host, Instant, Method, Now, Peer, Request, Resolver, Response, StatusCode, Transport,
+    Uri,
 };
 
 use crate::bindings::{Bindings, TokenStamp};
+use crate::calls::Calls;
 use crate::config::{Config, ConfigError};
 use crate::deadlines::{Deadlines, Timer};
 use crate::event::Event;
 use crate::flow_token::FlowTokens;
 use crate::keys::{Keys, KeysAnswer, KeysAsk};
+use crate::media::Iq;
 use crate::policy::Policy;
 use crate::refusal::{ChallengeText, Refusal};
 use crate::registration::Registration;
@@ -40,6 +51,7 @@ use crate::verdicts::Verdicts;
 use crate::wwsf::{Records, WwsfRecord};
 
 use self::register::Attempt;
+use self::relay::Relay;
 
 /// Close codes (RFC 6455 §7.4.1).
 mod close {
@@ -64,14 +76,25 @@ pub struct Edge {
     checks: TokenPolicy,
     core: Peer,
     core_route: Uri,
+    scscf_route: Uri,
+    /// The hosts of the core.
+    resolver: Resolver,
+    /// The name that this node goes by in Route.
+    own: Own,
     sent_by: (Host, Option<u16>),
     entropy: Box<dyn Entropy + Send>,
+    timers: Timers,
     transactions: Transactions,
     flow_tokens: FlowTokens,
     connections: HashMap<FlowId, Connection>,
     bindings: Bindings,
     deadlines: Deadlines,
     pending: HashMap<ClientKey, Pending>,
+    /// Requests that were sent on, and by whose server transaction they are found.
+    relays: HashMap<ClientKey, Relay>,
+    by_server: HashMap<ServerKey, ClientKey>,
+    calls: Calls,
+    iq: Box<dyn Iq>,
     keys: Keys,
     waiting: VecDeque<Waiting>,
     jtis: HashMap<(String, String), JtiHolder>,
@@ -94,6 +117,10 @@ struct Connection {
     digest_failures: u8,
     /// REGISTERs under way, with the IMPI that each is for.
     in_flight: Vec<(ClientKey, Impi)>,
+    /// How many other requests of it are under way.
+    relayed: usize,
+    /// Its far end.
+    peer: Peer,
     /// REGISTERs that wait for keys.
     waiting: usize,
     closing: bool,
@@ -119,6 +146,8 @@ enum Pending {
     Wic { flow: FlowId, server: ServerKey, attempt: Box<Attempt> },
     /// Our own: a de-registration by the network.
     Own,
+    /// Our own, whatever the answer: the end of a call.
+    Bye,
 }
 
 /// A REGISTER that waits for the keys of an issuer.
@@ -142,6 +171,15 @@ impl Edge {
         let host: Host = config.name.parse().map_err(|_| ConfigError::Uri(config.name.clone()))?;
         let core_route: Uri =
             config.core.icscf_uri.parse().map_err(|_| ConfigError::Uri(config.core.icscf_uri.clone()))?;
+        let scscf_route: Uri =
+            config.core.scscf_uri.parse().map_err(|_| ConfigError::Uri(config.core.scscf_uri.clone()))?;
+        let transport = config.core.transport.into();
+        let mut resolver = Resolver::new();
+        for (uri, addr) in [(&core_route, config.core.icscf), (&scscf_route, config.core.scscf)] {
+            let host = uri.as_sip().ok_or_else(|| ConfigError::Uri(uri.to_string()))?.host.as_str();
+            resolver.insert(host, Peer::new(transport, addr));
+        }
+        config.core.hosts.iter().for_each(|(host, addr)| resolver.insert(host, Peer::new(transport, *addr)));
         let key = match &config.flow_token_key {
             Some(key) => *key.expose(),
             None => {
@@ -154,16 +192,24 @@ impl Edge {
         Ok(Self {
             records,
             checks: config.policy.token_checks(),
-            core: Peer::new(config.core.transport.into(), config.core.icscf),
+            core: Peer::new(transport, config.core.icscf),
             core_route,
+            scscf_route,
+            resolver,
+            own: Own::new([(host.clone(), None)]),
             sent_by: (host, (port != 5060 && port != 0).then_some(port)),
             entropy,
+            timers: Timers::default(),
             transactions: Transactions::new(Timers::default()),
             flow_tokens: FlowTokens::new(&key, now.unix as u32),
             connections: HashMap::new(),
             bindings: Bindings::default(),
             deadlines: Deadlines::default(),
             pending: HashMap::new(),
+            relays: HashMap::new(),
+            by_server: HashMap::new(),
+            calls: Calls::default(),
+            iq: config.media.gateway(),
             keys: Keys::default(),
             waiting: VecDeque::new(),
             jtis: HashMap::new(),
@@ -179,6 +225,14 @@ impl Edge {
     #[must_use]
     pub fn with_timers(mut self, timers: Timers) -> Self {
         self.transactions = Transactions::new(timers);
+        self.timers = timers;
+        self
+    }
+
+    /// Asks another media gateway than the one of the configuration.
+    #[must_use]
+    pub fn with_gateway(mut self, iq: Box<dyn Iq>) -> Self {
+        self.iq = iq;
         self
     }
 
@@ -202,6 +256,9 @@ impl Edge {
             strikes: 0,
             digest_failures: 0,
             in_flight: Vec::new(),
+            relayed: 0,
+            // Its address comes with what it sends.
+            peer: Peer::on_flow(Transport::Wss, (std::net::Ipv4Addr::UNSPECIFIED, 0).into(), flow),
             waiting: 0,
             closing: false,
         };
@@ -217,6 +274,19 @@ impl Edge {
     /// How many connections and bindings there are.
     pub fn size(&self) -> (usize, usize) {
         (self.connections.len(), self.bindings.len())
+    }
+
+    /// What there is at the moment: all of it is zero when nothing is under way.
+    pub fn load(&self) -> Load {
+        let (calls, dialogs) = self.calls.len();
+        Load {
+            connections: self.connections.len(),
+            bindings: self.bindings.len(),
+            calls,
+            dialogs,
+            contexts: self.iq.contexts(),
+            requests: self.relays.len(),
+        }
     }
 
     /// All registrations, for an operator's eye.
@@ -295,13 +365,36 @@ impl Edge {
     }
 
     fn own_via(&mut self) -> Via {
+        let branch = self.new_branch();
+        self.via(self.core.transport, &branch)
+    }
+
+    /// The Via of a request that is sent on; it came in as `original`, and is known by it when it comes
+    /// in again (RFC 5393 §4.2).
+    fn via_of(&mut self, transport: Transport, original: &Request) -> Via {
+        let branch = sip::proxy::branch(&self.new_branch(), original);
+        self.via(transport, &branch)
+    }
+
+    fn via(&self, transport: Transport, branch: &str) -> Via {
         let (host, port) = self.sent_by.clone();
-        let branch = format!("{:x}.{}", self.config.shard, self.entropy.token(16));
-        let mut via = Via::new(self.core.transport, host, port, &branch);
-        if !self.core.transport.is_reliable() {
+        // On W2 the port is that of WSS (RFC 7118 §5.5).
+        let port = port.filter(|_| transport == self.core.transport);
+        let mut via = Via::new(transport, host, port, branch);
+        if !transport.is_reliable() {
             via.params.set_flag("rport");
         }
         via
+    }
+
+    fn new_branch(&mut self) -> String {
+        format!("{:x}.{}", self.config.shard, self.entropy.token(16))
+    }
+
+    /// The far end of a connection, as far as it is known.
+    fn peer_of(&self, flow: FlowId) -> Peer {
+        let unknown = || Peer::on_flow(Transport::Wss, (std::net::Ipv4Addr::UNSPECIFIED, 0).into(), flow);
+        self.connections.get(&flow).map_or_else(unknown, |connection| connection.peer)
     }
 
     fn arm_idle(&mut self, now: Now, flow: FlowId) {
@@ -317,6 +410,23 @@ impl Edge {
 /// The connection of a WIC that a message came on; `None` for Mw.
 fn wic_flow(from: Peer) -> Option<FlowId> {
     from.flow.filter(|_| matches!(from.transport, Transport::Ws | Transport::Wss))
+}
+
+/// How much there is of everything that comes and goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// WebSockets.
+    pub connections: usize,
+    /// Registered contacts.
+    pub bindings: usize,
+    /// Calls and subscriptions that pass through, answered or not.
+    pub calls: usize,
+    /// Their dialogs.
+    pub dialogs: usize,
+    /// Contexts at the media gateway.
+    pub contexts: usize,
+    /// Requests under way.
+    pub requests: usize,
 }
 
 impl Node for Edge {

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use ims::{Impi, Impu, Scenario};
-use sip::FlowId;
+use sip::{FlowId, Method};
 
+use crate::media::Side;
 use crate::trust_boundary::Leak;
 
 /// Something that happened. Holds identities and no secrets.
@@ -54,9 +55,60 @@ pub enum Event {
         /// The status that the core answered.
         status: u16,
     },
+    /// A WIC would have liked to be somebody that it is not; its default identity was asserted.
+    IdentityPassedOver {
+        /// The connection.
+        flow: FlowId,
+        /// What was asserted.
+        asserted: Option<Impu>,
+    },
+    /// A request outside of dialogs has had its final answer.
+    Passed {
+        /// Who sent it.
+        from: Side,
+        /// Its method.
+        method: Method,
+        /// The status.
+        status: u16,
+    },
+    /// A request of the core was refused here.
+    RefusedToCore {
+        /// The status answered.
+        status: u16,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// A call was answered.
+    CallStarted {
+        /// Who called.
+        from: Side,
+        /// Whose WIC it is.
+        impi: Impi,
+    },
+    /// A call goes on over another connection.
+    CallTakenOver {
+        /// That connection.
+        flow: FlowId,
+        /// Whose call it is.
+        impi: Impi,
+    },
+    /// A call is over.
+    CallEnded {
+        /// Whose WIC it was.
+        impi: Impi,
+        /// How.
+        end: End,
+    },
+    /// This node can't watch a registration; it tries again.
+    WatchFailed {
+        /// Whose registration.
+        impu: Impu,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
     /// The core does not answer.
     CoreUnreachable,
-    /// A REGISTER that would have leaked was held back. A bug of this node.
+    /// A message that would have leaked was held back. A bug of this node.
     Leak {
         /// What.
         leak: Leak,
@@ -90,6 +142,8 @@ pub enum Cause {
     Replaced,
     /// The WWSF may give the identity away no more.
     Withdrawn,
+    /// The network ended it (RFC 3680 §3.7.2).
+    Network,
 }
 
 impl Cause {
@@ -102,6 +156,38 @@ impl Cause {
             Self::TokenRevoked => "token-revoked",
             Self::Replaced => "replaced",
             Self::Withdrawn => "withdrawn",
+            Self::Network => "network",
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// One side said BYE.
+    Bye,
+    /// It was never answered by a 2xx.
+    Refused,
+    /// The WIC lost its connection and did not come back in time.
+    Lost,
+    /// The registration of its contact ended.
+    Deregistered,
+    /// Nobody refreshed the session.
+    Expired,
+    /// This node had to end it.
+    Released,
+}
+
+impl End {
+    /// A short name for a metric's label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Bye => "bye",
+            Self::Refused => "refused",
+            Self::Lost => "lost",
+            Self::Deregistered => "deregistered",
+            Self::Expired => "expired",
+            Self::Released => "released",
         }
     }
 }

@@ -29,6 +29,12 @@ pub struct Policy {
     pub flow3: Flow3Table,
     /// The keys of the WAFs.
     pub keys: KeysTable,
+    /// The way of requests into the core.
+    pub route: RouteTable,
+    /// Calls and messages.
+    pub call: CallTable,
+    /// The registration event package.
+    pub reg_event: RegEventTable,
 }
 
 /// The upgrade to WebSocket and what a connection may do.
@@ -275,11 +281,13 @@ pub struct Flow3Table {
     pub grace: u64,
     /// Whether several instances of one IMPI may hold an identity at a time.
     pub shared: bool,
+    /// How requests of an identity that is registered here get into the core.
+    pub origination: Origination,
 }
 
 impl Default for Flow3Table {
     fn default() -> Self {
-        Self { mode: Flow3Mode::StaticWildcard, grace: 30, shared: false }
+        Self { mode: Flow3Mode::StaticWildcard, grace: 30, shared: false, origination: Origination::StaticRegistration }
     }
 }
 
@@ -291,6 +299,18 @@ pub enum Flow3Mode {
     StaticWildcard,
     /// Each identity of a pool is registered at the S-CSCF by TNA (TS 33.203 X.4.2.3).
     PoolTna,
+}
+
+/// How requests of an identity out of a range get into the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origination {
+    /// To the S-CSCF where the range is registered by configuration.
+    StaticRegistration,
+    /// To the I-CSCF with `orig` and P-Served-User, as of an unregistered user: static business
+    /// trunking (TS 23.228 Annex S).
+    #[serde(rename = "annexS")]
+    AnnexS,
 }
 
 /// The keys of the WAFs.
@@ -310,6 +330,88 @@ pub struct KeysTable {
 impl Default for KeysTable {
     fn default() -> Self {
         Self { max_age: 300, refresh_interval: 5, wait: 5, max_waiting: 1_000 }
+    }
+}
+
+/// The way of requests into the core (TS 24.229 §5.2.6.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouteTable {
+    /// What happens to a Route that is not the Service-Route, or not the dialog's route set.
+    pub mismatch: RouteMismatch,
+    /// What happens to an initial request without Route: clients outside IMS know no Service-Route.
+    pub missing: RouteMismatch,
+}
+
+impl Default for RouteTable {
+    fn default() -> Self {
+        Self { mismatch: RouteMismatch::Reject, missing: RouteMismatch::Replace }
+    }
+}
+
+/// A Route that is not what it should be; TS 24.229 §5.2.6.3.3 allows both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteMismatch {
+    /// 400; an ACK is dropped.
+    Reject,
+    /// Overwritten with what it should be.
+    Replace,
+}
+
+/// Calls and messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallTable {
+    /// Seconds that a call is kept for a WIC that has lost its connection.
+    pub ws_grace: u64,
+    /// Seconds that the next hop has for a first response to an INVITE, and for the final one to
+    /// any other request; then it is 504 from the core, and 480 from a WIC. Less than 64·T1, after
+    /// which nobody would take the answer any more (RFC 4320 §4.2).
+    pub answer_timeout: u64,
+    /// Requests of one connection under way at a time; one more is 503.
+    pub max_in_flight: usize,
+    /// Calls and subscriptions of one user at a time; one more is 503.
+    pub max_calls: usize,
+    /// Longest body of a MESSAGE, in octets; a longer one is 513 (RFC 3428 §8).
+    pub max_message_body: usize,
+    /// Seconds that a subscription is kept which nobody says the end of.
+    pub subscription: u32,
+}
+
+impl Default for CallTable {
+    fn default() -> Self {
+        Self {
+            ws_grace: 10,
+            answer_timeout: 15,
+            max_in_flight: 64,
+            max_calls: 64,
+            max_message_body: 64 * 1024,
+            subscription: 600,
+        }
+    }
+}
+
+/// The registration event package (RFC 3680, TS 24.229 §5.2.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegEventTable {
+    /// Whether this node subscribes to the registration of each user that registers by it.
+    pub subscribe: bool,
+    /// Whether it subscribes to the registrations that stand for the ranges, so that it learns when
+    /// the network ends one.
+    pub anchors: bool,
+    /// Whether it serves the package for the identities that it registers itself; otherwise 489.
+    pub serve: bool,
+    /// Seconds that its subscriptions outlast the registrations.
+    pub margin: u32,
+    /// Seconds to the next attempt after one that failed.
+    pub retry: u64,
+}
+
+impl Default for RegEventTable {
+    fn default() -> Self {
+        Self { subscribe: true, anchors: true, serve: true, margin: 600, retry: 30 }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What may cross between a WIC and the core, and what may not (TS 24.229 §4.4).
 //!
 //! Strip, then insert, then assert: [`strip_from_wic`] runs before anything reads the request,
-//! [`assert_register`] looks at the finished one just before it is sent. A hole in the code between
-//! the two becomes a 500 and a log entry, never a leak.
+//! [`assert_register`] and [`assert_request`] look at the finished one just before it is sent. A hole
+//! in the code between the two becomes a 500 and a log entry, never a leak.
 
 use ims::Token;
-use sip::headers::{Authorization, Credentials, PAccessNetworkInfo, TypedHeader};
+use sip::headers::{Authorization, Credentials, PAccessNetworkInfo, Privacy, TypedHeader};
 use sip::{HeaderName, Headers, Request, Response};
 
 /// The parameter of Authorization that says what the network vouches for.
@@ -47,7 +47,7 @@ const OTHER_NETWORK_HEADERS: [&str; 11] = [
 /// Parameters of Digest credentials that only a node of the network writes.
 const NETWORK_PARAMS: [&str; 3] = [INTEGRITY_PROTECTED, "auts", "ik"];
 
-/// Removes from a WIC's REGISTER what only the network may say: `integrity-protected` first of all
+/// Removes from a WIC's request what only the network may say: `integrity-protected` first of all
 /// (TS 33.203 P.3), then the headers of [`NETWORK_HEADERS`], `network-provided` access information,
 /// and Route: the way into the core is ours to choose.
 ///
@@ -73,7 +73,7 @@ fn strip_credentials(headers: &mut Headers, entities: [&str; 2]) {
     let rewritten: Headers = headers
         .iter()
         .map(|line| {
-            if line.name != HeaderName::Authorization {
+            if !is_credentials(&line.name) {
                 return line.clone();
             }
             let Ok(Authorization(Credentials::Digest(mut digest))) = Authorization::parse(&line.value) else {
@@ -84,13 +84,25 @@ fn strip_credentials(headers: &mut Headers, entities: [&str; 2]) {
                 changed |= digest.params.remove(name);
             }
             if changed {
-                sip::Header::new(HeaderName::Authorization, Credentials::Digest(digest).to_string())
+                sip::Header::new(line.name.clone(), Credentials::Digest(digest).to_string())
             } else {
                 line.clone()
             }
         })
         .collect();
     *headers = rewritten;
+}
+
+/// Removes what is no digest from the credentials: the network takes no other scheme.
+pub(crate) fn keep_digest(headers: &mut Headers) {
+    headers.retain(|line| {
+        !is_credentials(&line.name)
+            || matches!(Authorization::parse(&line.value), Ok(Authorization(Credentials::Digest(_))))
+    });
+}
+
+fn is_credentials(name: &HeaderName) -> bool {
+    matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization)
 }
 
 /// A WIC's own P-Access-Network-Info may pass, but not one that claims to be the network's; one that
@@ -106,16 +118,40 @@ fn keep_access_info_of_wic(headers: &mut Headers) {
 /// Removes from a response of the core what a WIC is not to see (TS 24.229 §5.2.2). Path stays
 /// (RFC 3327 lets a UA see it).
 pub(crate) fn strip_from_core(response: &mut Response) {
-    for name in [
-        HeaderName::PChargingVector,
-        HeaderName::PChargingFunctionAddresses,
-        HeaderName::PVisitedNetworkId,
-        HeaderName::PAccessNetworkInfo,
-        HeaderName::PServedUser,
-        HeaderName::PProfileKey,
-    ] {
-        response.headers.remove(&name);
-    }
+    response.headers.retain(|header| !CORE_HEADERS.contains(&header.name));
+}
+
+/// What the nodes of the network say to each other alone.
+const CORE_HEADERS: [HeaderName; 6] = [
+    HeaderName::PChargingVector,
+    HeaderName::PChargingFunctionAddresses,
+    HeaderName::PVisitedNetworkId,
+    HeaderName::PAccessNetworkInfo,
+    HeaderName::PServedUser,
+    HeaderName::PProfileKey,
+];
+
+/// Removes from a request to a WIC, or from a response to its request, what it is not to see (T-5),
+/// the asserted identity too where its owner wants that (T-6, RFC 3325 §7).
+pub(crate) fn strip_towards_wic(headers: &mut Headers) {
+    let private = match headers.opt::<Privacy>() {
+        Ok(privacy) => privacy.is_some_and(|privacy| privacy.has("id")),
+        // What can't be read may ask for it.
+        Err(_) => true,
+    };
+    headers.retain(|header| match &header.name {
+        HeaderName::Path | HeaderName::ServiceRoute | HeaderName::PAssociatedUri => false,
+        HeaderName::PAssertedIdentity => !private,
+        HeaderName::Other(name) => !OTHER_NETWORK_HEADERS.contains(&&**name),
+        name => !CORE_HEADERS.contains(name),
+    });
+}
+
+/// Removes from a WIC's response what only the network may say (T-9). Via and Record-Route are
+/// written anew beside it.
+pub(crate) fn strip_response_of_wic(headers: &mut Headers) {
+    headers.retain(|header| !is_network_header(&header.name));
+    keep_access_info_of_wic(headers);
 }
 
 /// What a REGISTER that leaves for the core must look like.
@@ -210,6 +246,56 @@ pub(crate) fn assert_register(request: &Request, ours: &Outbound<'_>) -> Result<
         Some(token) => assert_no_token(request, token),
         None => Ok(()),
     }
+}
+
+/// What this node wrote into a request or response of a WIC.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written<'a> {
+    /// The headers of the network, all of them.
+    pub(crate) network: &'a Headers,
+    /// P-Access-Network-Info.
+    pub(crate) access_info: &'a str,
+    /// The token that came in, which must be nowhere.
+    pub(crate) token: Option<&'a Token>,
+}
+
+/// As [`assert_register`], for any other request.
+pub(crate) fn assert_request(request: &Request, ours: &Written<'_>) -> Result<(), Leak> {
+    assert_network(&request.headers, ours.network, ours.access_info)?;
+    for line in request.headers.iter().filter(|line| is_credentials(&line.name)) {
+        match Authorization::parse(&line.value) {
+            Ok(Authorization(Credentials::Digest(digest))) if digest.params.has(INTEGRITY_PROTECTED) => {
+                return Err(Leak::Integrity);
+            }
+            Ok(Authorization(Credentials::Digest(_))) => {}
+            _ => return Err(Leak::Bearer),
+        }
+    }
+    match ours.token {
+        Some(token) => assert_no_token(request, token),
+        None => Ok(()),
+    }
+}
+
+/// As [`assert_request`], for a response of a WIC (T-9).
+pub(crate) fn assert_response(response: &Response, network: &Headers, access_info: &str) -> Result<(), Leak> {
+    assert_network(&response.headers, network, access_info)
+}
+
+fn assert_network(headers: &Headers, ours: &Headers, access_info: &str) -> Result<(), Leak> {
+    for name in &NETWORK_HEADERS {
+        if !headers.values(name).eq(ours.values(name)) {
+            return Err(Leak::Foreign(name.clone()));
+        }
+    }
+    if let Some(line) = headers.iter().find(|h| matches!(h.name, HeaderName::Other(_)) && is_network_header(&h.name)) {
+        return Err(Leak::Foreign(line.name.clone()));
+    }
+    let vouched = |value: &&str| value.contains("network-provided");
+    if !headers.values(&HeaderName::PAccessNetworkInfo).filter(vouched).eq([access_info]) {
+        return Err(Leak::Foreign(HeaderName::PAccessNetworkInfo));
+    }
+    Ok(())
 }
 
 fn assert_no_token(request: &Request, token: &Token) -> Result<(), Leak> {

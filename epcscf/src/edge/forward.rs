@@ -4,7 +4,7 @@ use super::register::{Attempt, Exchange, Stop};
 use super::*;
 use crate::trust_boundary::{self, Integrity, Outbound};
 use ims::Token;
-use sip::headers::{PAccessNetworkInfo, PChargingVector, PVisitedNetworkId, Route};
+use sip::headers::{PAccessNetworkInfo, PVisitedNetworkId, Route};
 
 impl Edge {
     /// Inserts what the network adds (TS 24.229 §5.2.2), asserts that nothing leaks, and sends.
@@ -24,7 +24,7 @@ impl Edge {
         let impi = attempt.impi.clone();
         let client = self.transactions.request(now.mono, request, self.core);
         let answer_by = now.mono + Duration::from_secs(self.config.policy.registration.core_timeout);
-        self.deadlines.set(Timer::Core(client), answer_by);
+        self.deadlines.set(Timer::Answer(client), answer_by);
         self.pending.insert(client, Pending::Wic { flow, server: key, attempt: Box::new(attempt) });
         if let Some(connection) = self.connections.get_mut(&flow) {
             connection.in_flight.push((client, impi));
@@ -40,11 +40,10 @@ impl Edge {
         integrity: Option<Integrity>,
         token: Option<&Token>,
     ) -> Result<String, Refusal> {
-        let icid = self.new_icid();
-        let network = &self.config.home_domain;
-        let mut charging = PChargingVector::new(&icid, &self.config.name);
-        charging.params.set_quoted("orig-ioi", &format!("Type 1{network}"));
+        let charging = self.new_charging();
+        let icid = charging.icid().unwrap_or_default();
         let charging = charging.to_string();
+        let network = &self.config.home_domain;
         let visited = PVisitedNetworkId::new(network).to_string();
         let access = PAccessNetworkInfo::network_provided(&self.config.policy.registration.access_network).to_string();
         let route = Route::new(self.core_route.clone());
@@ -79,7 +78,7 @@ impl Edge {
         Ok(icid)
     }
 
-    fn new_icid(&mut self) -> String {
+    pub(super) fn new_icid(&mut self) -> String {
         self.icids += 1;
         let label = self.config.name.split('.').next().unwrap_or_default();
         format!("{}-{label}-{:06}", self.entropy.token(8), self.icids)

@@ -7,10 +7,11 @@ use sip::{Framing, Malformed, Message, Rejection};
 
 impl Edge {
     pub(super) fn on_wic_message(&mut self, now: Now, flow: FlowId, from: Peer, octets: Bytes) {
-        let Some(connection) = self.connections.get(&flow) else { return };
+        let Some(connection) = self.connections.get_mut(&flow) else { return };
         if connection.closing {
             return;
         }
+        connection.peer = from;
         // RFC 5626 §3.5.1: a double CRLF is a ping, a single one a pong.
         match &*octets {
             b"\r\n\r\n" => return self.send(from, Bytes::from_static(b"\r\n")),
@@ -83,23 +84,40 @@ impl Edge {
                 Some(flow) => self.on_wic_request(now, flow, key, &request),
                 None => self.on_core_request(now, key, &request, from),
             },
-            // No INVITE is ever forwarded, so there is nothing to cancel (RFC 3261 §9.2).
-            Some(Incoming::Cancel { key, request, .. }) => {
-                let response =
-                    self.response_to(&request, &Refusal::new(StatusCode::CALL_DOES_NOT_EXIST, "no such INVITE"));
-                self.transactions.respond(now.mono, key, response);
-            }
-            Some(Incoming::Response { key, response }) => self.on_core_response(now, key, response),
-            Some(Incoming::Ack { .. } | Incoming::Stray { .. }) | None => {}
+            Some(Incoming::Cancel { key, invite, request, from }) => self.on_cancel(now, key, invite, &request, from),
+            Some(Incoming::Response { key, response }) => self.on_response(now, key, response),
+            Some(Incoming::Ack { request, from }) => match wic_flow(from) {
+                Some(flow) => self.on_wic_ack(now, flow, &request),
+                None => self.on_core_ack(&request, from),
+            },
+            Some(Incoming::Stray { .. }) | None => {}
         }
         self.after_transactions(now);
     }
 
     pub(super) fn after_transactions(&mut self, now: Now) {
         while let Some(event) = self.transactions.poll_event() {
-            if let TransactionEvent::Timeout { key } | TransactionEvent::Failed { key } = event {
-                self.on_core_silence(now, key);
+            match event {
+                TransactionEvent::Timeout { key } => self.on_silence(now, key, true),
+                TransactionEvent::Failed { key } => self.on_silence(now, key, false),
+                TransactionEvent::ClientDone { key } => self.on_client_done(key),
+                TransactionEvent::ServerDone { key } => self.on_server_done(now, key),
+                TransactionEvent::AckMissing { .. } => {}
             }
+        }
+    }
+
+    fn on_response(&mut self, now: Now, key: ClientKey, response: Response) {
+        if !self.on_relayed(now, key, &response) {
+            self.on_core_response(now, key, response);
+        }
+    }
+
+    fn on_silence(&mut self, now: Now, key: ClientKey, timed_out: bool) {
+        if self.on_relay_failed(now, key, timed_out) {
+            self.on_client_done(key);
+        } else {
+            self.on_core_silence(now, key);
         }
     }
 }

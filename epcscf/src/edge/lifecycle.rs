@@ -16,6 +16,9 @@ impl Edge {
         let (flow, expires_at, token) = (binding.flow, binding.expires_at, binding.token.clone());
         let (scenario, impi, impu) = (binding.scenario, binding.impi.clone(), binding.impu.clone());
         let alive = binding.alive;
+        if alive {
+            self.calls_follow(&binding);
+        }
         let known = self.bindings.find(&impi, &impu, &binding.contact);
         if let Some(id) = known {
             self.forget_timers(id);
@@ -52,6 +55,7 @@ impl Edge {
             impu: binding.impu.clone(),
             cause,
         });
+        self.release_calls_of(now, &binding);
         self.leave(now, binding.flow, None);
         Some(binding)
     }
@@ -80,6 +84,9 @@ impl Edge {
         for jti in &connection.jtis {
             release_jti(&mut self.jtis, jti, flow);
         }
+        if let Some(owner) = &connection.owner {
+            self.calls_lose(now, flow, &owner.impi);
+        }
         self.deadlines.cancel(Timer::Idle(flow));
         self.waiting.retain(|waiting| waiting.flow != flow);
         let ids: Vec<BindingId> = self.bindings.of_flow(flow).map(|(id, _)| id).collect();
@@ -105,7 +112,12 @@ impl Edge {
             Timer::Idle(flow) => self.on_idle(now, flow),
             Timer::Binding(id) => self.on_expired(now, id),
             Timer::Token(id) => self.on_token_expired(now, id),
-            Timer::Core(key) => self.on_core_silence(now, key),
+            Timer::Answer(key) => self.on_answer_due(now, key),
+            Timer::C(key) => self.on_timer_c(now, key),
+            Timer::Grace(key) => self.on_grace_over(now, key),
+            Timer::Session(key) => self.on_session_over(key),
+            Timer::Watch(id) => self.on_watch_due(now, id),
+            Timer::Subscription(id) => self.on_subscription_over(now, id),
             Timer::KeysWait => self.on_keys_wait(now),
         }
     }
@@ -179,7 +191,7 @@ impl Edge {
         self.after_transactions(now);
     }
 
-    fn is_still_allowed(&self, binding: &Binding) -> bool {
+    pub(super) fn is_still_allowed(&self, binding: &Binding) -> bool {
         let Some(record) = self.records.get(&binding.wwsf) else { return false };
         let in_range = || record.range_of(&binding.impu).is_some() && !self.records.is_distinct(&binding.impu);
         match binding.scenario {

@@ -27,7 +27,7 @@ impl Edge {
                 self.landed(flow, key);
                 self.on_final(now, flow, server, *attempt, response);
             }
-            Some(Pending::Own) | None => {}
+            Some(Pending::Own | Pending::Bye) | None => {}
         }
     }
 
@@ -42,12 +42,12 @@ impl Edge {
                 self.refuse(now, flow, server, &original, refusal);
             }
             Some(Pending::Own) => self.events.push_back(Event::CoreUnreachable),
-            None => {}
+            Some(Pending::Bye) | None => {}
         }
     }
 
     fn landed(&mut self, flow: FlowId, key: ClientKey) {
-        self.deadlines.cancel(Timer::Core(key));
+        self.deadlines.cancel(Timer::Answer(key));
         if let Some(connection) = self.connections.get_mut(&flow) {
             connection.in_flight.retain(|(client, _)| *client != key);
         }
@@ -112,7 +112,8 @@ impl Edge {
             }
             Asks::Bind { contact, .. } => {
                 let mut impus = identities.impus;
-                if impus.is_empty() {
+                // An empty list says that all are barred; none says nothing.
+                if !identities.told {
                     impus.push(attempt.register.to.clone());
                 }
                 self.bind(
@@ -171,12 +172,15 @@ fn is_rechallenge(response: &Response) -> Rechallenge {
 /// What is in P-Associated-URI (RFC 7315 §4.1): the default identity first.
 #[derive(Debug, Default)]
 struct Identities {
+    /// Whether the header is there.
+    told: bool,
     impus: Vec<Impu>,
     wildcards: Vec<WildcardedImpu>,
 }
 
 fn take_identities(response: &Response) -> Identities {
-    let mut identities = Identities::default();
+    let told = response.headers.has(&HeaderName::PAssociatedUri);
+    let mut identities = Identities { told, ..Identities::default() };
     for element in response.headers.elements(&HeaderName::PAssociatedUri) {
         let Ok(address) = NameAddr::parse(element) else { continue };
         let text = address.uri.to_string();

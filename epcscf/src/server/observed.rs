@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use sip::node::{Node, Output};
-use sip::{FlowId, Instant, Now, Peer};
+use sip::{FlowId, Instant, Method, Now, Peer};
 
 use crate::edge::Edge;
 use crate::event::Event;
 use crate::keys::{KeysAnswer, KeysAsk};
+use crate::media::Side;
 
 /// The edge as the shell runs it.
 #[derive(Debug)]
@@ -25,9 +26,13 @@ impl Observed {
         while let Some(event) = self.0.poll_event() {
             record(&event);
         }
-        let (connections, bindings) = self.0.size();
-        metrics::gauge!("epcscf_connections").set(connections as f64);
-        metrics::gauge!("epcscf_bindings").set(bindings as f64);
+        let load = self.0.load();
+        metrics::gauge!("epcscf_connections").set(load.connections as f64);
+        metrics::gauge!("epcscf_bindings").set(load.bindings as f64);
+        metrics::gauge!("epcscf_calls").set(load.calls as f64);
+        metrics::gauge!("epcscf_dialogs").set(load.dialogs as f64);
+        metrics::gauge!("epcscf_media_contexts").set(load.contexts as f64);
+        metrics::gauge!("epcscf_requests").set(load.requests as f64);
     }
 }
 
@@ -51,6 +56,38 @@ fn record(event: &Event) {
             tracing::info!(%flow, status, "refused by the core");
             metrics::counter!("epcscf_core_refusals_total", "status" => status.to_string()).increment(1);
         }
+        Event::IdentityPassedOver { flow, asserted } => {
+            let asserted = asserted.as_ref().map(tracing::field::display);
+            tracing::warn!(%flow, asserted, "P-Preferred-Identity is not registered here");
+            metrics::counter!("epcscf_identities_passed_over_total").increment(1);
+        }
+        Event::Passed { from, method, status } => {
+            tracing::debug!(?from, %method, status, "passed");
+            let method = known(method);
+            metrics::counter!("epcscf_requests_total", "from" => side(*from), "method" => method, "status" => status.to_string())
+                .increment(1);
+        }
+        Event::RefusedToCore { status, reason } => {
+            tracing::info!(status, %reason, "request of the core refused");
+            metrics::counter!("epcscf_core_requests_refused_total", "status" => status.to_string()).increment(1);
+        }
+        Event::CallStarted { from, impi } => {
+            tracing::info!(?from, %impi, "call answered");
+            metrics::counter!("epcscf_calls_total", "from" => side(*from)).increment(1);
+        }
+        Event::CallTakenOver { flow, impi } => {
+            tracing::info!(%flow, %impi, "call goes on over another connection");
+            metrics::counter!("epcscf_calls_taken_over_total").increment(1);
+        }
+        Event::CallEnded { impi, end } => {
+            let end = end.label();
+            tracing::info!(%impi, end, "call ended");
+            metrics::counter!("epcscf_calls_ended_total", "end" => end).increment(1);
+        }
+        Event::WatchFailed { impu, reason } => {
+            tracing::warn!(%impu, %reason, "the registration cannot be watched");
+            metrics::counter!("epcscf_watch_failures_total").increment(1);
+        }
         Event::CoreUnreachable => {
             tracing::warn!("the core does not answer");
             metrics::counter!("epcscf_core_unreachable_total").increment(1);
@@ -67,6 +104,21 @@ fn record(event: &Event) {
             tracing::warn!(issuer, reason, "no keys");
             metrics::counter!("epcscf_key_fetch_failures_total").increment(1);
         }
+    }
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Wic => "wic",
+        Side::Core => "core",
+    }
+}
+
+/// A method as a label; what nobody knows is one label, so that their number stays bounded.
+fn known(method: &Method) -> String {
+    match method {
+        Method::Other(_) => "other".into(),
+        method => method.as_str().into(),
     }
 }
 

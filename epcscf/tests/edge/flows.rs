@@ -28,8 +28,10 @@ fn registered_path(world: &mut World) -> (FlowId, String) {
 fn a_flow_token_leads_to_its_connection_or_to_430() {
     let mut world = World::new();
     let (flow, path) = registered_path(&mut world);
-    assert_eq!(by_route(&mut world, &path), 501);
+    world.core_asks_for(&invite(&format!("Route: {path}\r\n"), "sip:u8c2@k3f9q2.invalid;transport=ws", ""));
+    assert_eq!(world.at_wic(flow).uri.to_string(), "sip:u8c2@k3f9q2.invalid;transport=ws");
     world.lose(flow);
+    world.answer_to_core();
     assert_eq!(by_route(&mut world, &format!("{path}, <sip:x.example;lr>")), 430);
     assert_eq!(world.edge.registrations(world.now).len(), 1, "the registration stays until it expires");
 }
@@ -84,8 +86,14 @@ fn a_called_guest_is_found_by_identity() {
     assert_eq!(ask(&mut world, "sip:alice@ims.example", ""), 404);
     assert_eq!(ask(&mut world, "sip:trunk@partner.ims.example", ""), 404);
     assert_eq!(world.status(flow, &guest(1)), 200);
-    assert_eq!(ask(&mut world, "sip:guest-1@PARTNER.ims.example;user=phone", ""), 501);
-    assert_eq!(ask(&mut world, "sip:epcscf1.ims.example", called), 501);
+    for (uri, extra) in [("sip:guest-1@PARTNER.ims.example;user=phone", ""), ("sip:epcscf1.ims.example;lr", called)] {
+        world.core_asks_for(&invite("", uri, extra));
+        assert_eq!(world.at_wic(flow).uri.to_string(), "sip:u8c2@i1.invalid;transport=ws");
+    }
     world.lose(flow);
+    world.sleep(0);
+    while let Some(answer) = world.try_answer_to_core() {
+        assert_eq!(answer.status.code(), 480, "not 430: there is no flow that the core could forget");
+    }
     assert_eq!(ask(&mut world, "sip:guest-1@partner.ims.example;x=1", ""), 480);
 }

@@ -2,6 +2,7 @@
 
 use sip::{HeaderName, StatusCode};
 
+use crate::talk::{self, Kind};
 use crate::world::{F2, OPERATOR, PARTNER, ROGUE, Register, World, claims, guest, ok, sign, with};
 
 fn ladder(world: &World) -> String {
@@ -89,4 +90,54 @@ fn an_unknown_origin_has_no_record() {
     let world = World::new();
     let origin = epcscf::Origin::parse(ROGUE).unwrap();
     assert!(world.edge.records().by_origin(&origin).is_none());
+}
+
+/// A call of a WIC, ended by it.
+fn call_from(kind: Kind, name: &str) {
+    let mut world = talk::world_for(kind);
+    let wic = talk::register(&mut world, kind, 42);
+    world.ladder.clear();
+    let (mut end, _) = talk::call_out(&mut world, &wic);
+    let bye = end.says(&mut world, sip::Method::Bye, "");
+    world.wic(wic.flow, bye.to_bytes());
+    let bye = world.at_core();
+    world.core_answers(bye.respond(StatusCode::OK));
+    assert_eq!(world.answer(wic.flow).status, StatusCode::OK);
+    assert!(talk::nothing_under_way(&world));
+    snapshot(name, &world);
+}
+
+/// A call to a WIC, ended by the caller.
+fn call_to(kind: Kind, name: &str) {
+    let mut world = talk::world_for(kind);
+    let wic = talk::register(&mut world, kind, 42);
+    world.ladder.clear();
+    let (_, mut core) = talk::call_in(&mut world, &wic);
+    let bye = core.says(&mut world, sip::Method::Bye, "");
+    world.core_asks_for(&bye.to_string());
+    let bye = world.at_wic(wic.flow);
+    world.wic(wic.flow, bye.respond(StatusCode::OK).to_bytes());
+    assert_eq!(world.answer_to_core().status, StatusCode::OK);
+    assert!(talk::nothing_under_way(&world));
+    snapshot(name, &world);
+}
+
+#[test]
+fn a_call_of_a_digest_user() {
+    call_from(Kind::Digest, "call-from-digest-user");
+}
+
+#[test]
+fn a_call_to_a_token_user() {
+    call_to(Kind::Token, "call-to-token-user");
+}
+
+#[test]
+fn a_call_of_a_range_user() {
+    call_from(Kind::Range, "call-from-range-user");
+}
+
+#[test]
+fn a_call_to_a_range_user() {
+    call_to(Kind::Range, "call-to-range-user");
 }

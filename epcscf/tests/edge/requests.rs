@@ -42,14 +42,23 @@ fn after_registration_the_edge_says_what_it_is() {
     for (method, uri, expected) in [
         ("OPTIONS", "sip:epcscf1.ims.example", Some(200)),
         ("OPTIONS", "sip:ims.example", Some(200)),
-        ("OPTIONS", "sip:bob@ims.example", Some(501)),
-        ("MESSAGE", "sip:bob@ims.example", Some(501)),
-        ("FOO", "sip:bob@ims.example", Some(405)),
         ("CANCEL", "sip:bob@ims.example", Some(481)),
         ("ACK", "sip:bob@ims.example", None),
+        ("BYE", "sip:bob@ims.example", Some(481)),
+        ("PRACK", "sip:bob@ims.example", Some(481)),
     ] {
         assert_eq!(status(&mut world, flow, &request(method, uri, "")), expected, "{method} {uri}");
     }
+    let last_hop = request("OPTIONS", "sip:bob@ims.example", "").replace("Forwards: 70", "Forwards: 0");
+    world.wic(flow, last_hop.replace("z9hG4bK", "z9hG4bKlast"));
+    let answer = world.answer(flow);
+    assert_eq!(answer.status.code(), 200);
+    for method in
+        ["INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER"]
+    {
+        assert!(answer.headers.lists(&HeaderName::Allow, method), "{method}");
+    }
+    assert!(answer.headers.has(&HeaderName::Accept) && answer.headers.has(&HeaderName::Supported));
     assert_eq!(world.mw.len(), sent);
 }
 

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use epcscf::config::{Core, CoreTransport, IssuerConfig, WwsfConfig};
+use epcscf::policy::{Policy, RegEventTable};
 use epcscf::{Config, Edge, Event, FlowIds, KeySet, KeysAnswer, KeysAsk, KeysUnavailable, upgrade};
 use serde_json::{Value, json};
 use sip::node::{Node, Output};
@@ -35,6 +36,9 @@ pub(crate) struct World {
     /// What each WIC got and has not looked at yet.
     to_wic: VecDeque<(FlowId, Bytes)>,
     to_core: VecDeque<Request>,
+    /// What the core was answered and has not looked at yet.
+    answers_to_core: VecDeque<Response>,
+    branches: u32,
     pub(crate) closed: Vec<(FlowId, u16, String)>,
     pub(crate) asked: Vec<KeysAsk>,
     /// Whether key servers answer by themselves.
@@ -61,8 +65,14 @@ pub(crate) fn config() -> Config {
             wwsf(WwsfConfig::partner(), PARTNER, "https://waf.partner.example"),
         ],
         core: Core { transport: CoreTransport::Tcp, ..Core::default() },
+        // Only where it is what a test is about.
+        policy: Policy { reg_event: quiet(), ..Policy::default() },
         ..Config::default()
     }
+}
+
+fn quiet() -> RegEventTable {
+    RegEventTable { subscribe: false, anchors: false, ..RegEventTable::default() }
 }
 
 impl World {
@@ -81,6 +91,8 @@ impl World {
             ids: FlowIds::new(0),
             to_wic: VecDeque::new(),
             to_core: VecDeque::new(),
+            answers_to_core: VecDeque::new(),
+            branches: 0,
             closed: Vec::new(),
             asked: Vec::new(),
             keys_answer: true,
@@ -119,13 +131,14 @@ impl World {
         self.pump();
     }
 
-    /// The next message to a WIC.
+    /// The next response to a WIC.
     pub(crate) fn answer(&mut self, flow: FlowId) -> Response {
         self.try_answer(flow).expect("the WIC is answered")
     }
 
     pub(crate) fn try_answer(&mut self, flow: FlowId) -> Option<Response> {
-        let at = self.to_wic.iter().position(|(to, _)| *to == flow)?;
+        let is_response = |octets: &Bytes| octets.starts_with(b"SIP/2.0");
+        let at = self.to_wic.iter().position(|(to, octets)| *to == flow && is_response(octets))?;
         let (_, octets) = self.to_wic.remove(at)?;
         match Message::parse(octets, Framing::WebSocket).unwrap() {
             Message::Response(response) => Some(response),
@@ -153,6 +166,12 @@ impl World {
         self.pump();
     }
 
+    /// Nothing can be sent there.
+    pub(crate) fn unreachable(&mut self, to: Peer) {
+        self.edge.send_failed(self.now, to);
+        self.pump();
+    }
+
     // The core.
 
     /// The next request at the I-CSCF.
@@ -166,9 +185,47 @@ impl World {
 
     pub(crate) fn core_answers(&mut self, response: Response) {
         let octets = response.to_bytes();
-        self.note("I-CSCF -> eP", &octets);
+        self.note("core -> eP", &octets);
         self.edge.receive(self.now, core_peer(), octets);
         self.pump();
+    }
+
+    /// A request of the core, to be looked at.
+    pub(crate) fn core_asks_for(&mut self, request: &str) {
+        let octets = Bytes::copy_from_slice(request.as_bytes());
+        self.note("S-CSCF -> eP", &octets);
+        self.edge.receive(self.now, core_peer(), octets);
+        self.pump();
+    }
+
+    /// The next response to the core.
+    pub(crate) fn answer_to_core(&mut self) -> Response {
+        self.try_answer_to_core().expect("the core is answered")
+    }
+
+    pub(crate) fn try_answer_to_core(&mut self) -> Option<Response> {
+        self.answers_to_core.pop_front()
+    }
+
+    /// The next request to a WIC.
+    pub(crate) fn at_wic(&mut self, flow: FlowId) -> Request {
+        self.try_at_wic(flow).expect("the WIC is asked")
+    }
+
+    pub(crate) fn try_at_wic(&mut self, flow: FlowId) -> Option<Request> {
+        let is_request = |octets: &Bytes| !octets.starts_with(b"SIP/2.0");
+        let at = self.to_wic.iter().position(|(to, octets)| *to == flow && is_request(octets))?;
+        let (_, octets) = self.to_wic.remove(at)?;
+        match Message::parse(octets, Framing::WebSocket).unwrap() {
+            Message::Request(request) => Some(request),
+            Message::Response(_) => unreachable!(),
+        }
+    }
+
+    /// What no other request of this world has.
+    pub(crate) fn branch(&mut self) -> String {
+        self.branches += 1;
+        format!("z9hG4bKt{}", self.branches)
     }
 
     /// Any octets from the core.
@@ -240,11 +297,11 @@ impl World {
                         self.to_wic.push_back((flow, octets));
                     }
                     _ => {
-                        self.note("eP -> I-CSCF", &octets);
+                        self.note("eP -> core", &octets);
                         self.mw.push(octets.clone());
                         match Message::parse(octets, Framing::Stream).unwrap() {
                             Message::Request(request) => self.to_core.push_back(request),
-                            Message::Response(_) => {}
+                            Message::Response(response) => self.answers_to_core.push_back(response),
                         }
                     }
                 },

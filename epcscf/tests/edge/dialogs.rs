@@ -1,0 +1,1 @@
+//! TP-DLG: what goes on in calls.
