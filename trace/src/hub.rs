@@ -2,6 +2,7 @@
 
 use crate::ladder;
 use crate::record::{Direction, Leg, Record};
+use crate::redact::redact;
 use crate::steps::{self, Steps};
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     inner: Mutex<Inner>,
     watchers: broadcast::Sender<Arc<Record>>,
+    /// Of the records that this process made itself.
+    reporters: broadcast::Sender<Arc<Record>>,
 }
 
 #[derive(Debug)]
@@ -33,6 +36,9 @@ struct Inner {
 /// How many nodes are told apart.
 const MAX_NODES: usize = 256;
 
+/// How many addresses reports may name.
+const MAX_NAMES: usize = 4096;
+
 impl Inner {
     fn turned_up(&mut self, node: &str) {
         if self.nodes.len() < MAX_NODES && !self.nodes.iter().any(|known| known == node) {
@@ -41,7 +47,8 @@ impl Inner {
     }
 
     fn name_peer(&self, record: &mut Record) {
-        if record.peer.is_empty() {
+        let nameless = record.peer.is_empty() || record.remote.is_some_and(|addr| addr.to_string() == record.peer);
+        if nameless {
             let named = record.remote.and_then(|addr| self.names.get(&addr).cloned());
             record.peer = named.unwrap_or_else(|| record.remote.map_or_else(String::new, |addr| addr.to_string()));
         }
@@ -65,7 +72,8 @@ impl Hub {
             names: HashMap::new(),
             nodes: Vec::new(),
         };
-        Self(Arc::new(Shared { inner: Mutex::new(inner), watchers: broadcast::channel(1024).0 }))
+        let channel = || broadcast::channel(1024).0;
+        Self(Arc::new(Shared { inner: Mutex::new(inner), watchers: channel(), reporters: channel() }))
     }
 
     /// The tap of the node called `node`.
@@ -106,7 +114,33 @@ impl Hub {
         self.0.watchers.subscribe()
     }
 
-    fn record(&self, mut record: Record) {
+    /// As [`Hub::watch`], without what came in by [`Hub::ingest`]: what is to be reported to others.
+    pub fn watch_own(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.0.reporters.subscribe()
+    }
+
+    /// Takes the record of a node elsewhere. Its number and its step are given here, and its ends named
+    /// by what is known here.
+    pub fn ingest(&self, record: Record) {
+        {
+            let mut inner = self.lock();
+            // The first to say whose an address is has said it; a report renames none of our nodes.
+            if let Some(local) = record.local
+                && inner.names.len() < MAX_NAMES
+            {
+                inner.names.entry(local).or_insert_with(|| record.node.clone());
+            }
+        }
+        self.add(Record { scenario: None, step: None, procedure: None, ..record });
+    }
+
+    fn record(&self, record: Record) {
+        let record = self.add(record);
+        // That nobody reports is no error.
+        let _ = self.0.reporters.send(record);
+    }
+
+    fn add(&self, mut record: Record) -> Arc<Record> {
         let record = {
             let mut inner = self.lock();
             inner.seq += 1;
@@ -126,7 +160,8 @@ impl Hub {
             record
         };
         // No watcher is no error.
-        let _ = self.0.watchers.send(record);
+        let _ = self.0.watchers.send(Arc::clone(&record));
+        record
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -205,21 +240,10 @@ impl Tap {
 }
 
 fn sip(node: &str, direction: Direction, leg: Leg, local: SocketAddr, remote: SocketAddr, octets: &[u8]) -> Record {
-    let text = String::from_utf8_lossy(octets).into_owned();
-    let first = text.split("\r\n").next().unwrap_or_default();
-    let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(first);
+    let text = String::from_utf8_lossy(octets);
     let peer = if leg == Leg::Wss { "wic".to_owned() } else { String::new() };
-    Record {
-        direction,
-        leg,
-        local: Some(local),
-        remote: Some(remote),
-        summary: summary.to_owned(),
-        call_id: steps::header(&text, "call-id").or_else(|| steps::header(&text, "i")),
-        subject: steps::header(&text, "to").and_then(|to| steps::uri(&to)),
-        text,
-        ..blank(node, peer)
-    }
+    let record = Record { direction, leg, local: Some(local), remote: Some(remote), ..blank(node, peer) };
+    steps::sip(record, redact(&text).into_owned())
 }
 
 fn cx(node: &str, direction: Direction, peer: &str, summary: &str, subject: Option<&str>, text: &str) -> Record {
@@ -289,6 +313,39 @@ mod tests {
         assert_eq!((records[0].node.as_str(), records[0].peer.as_str()), ("epcscf", "icscf"));
         assert_eq!(records[0].summary, "REGISTER sip:ims.example");
         assert_eq!(records[0].call_id.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn what_is_recorded_holds_no_token() {
+        let hub = Hub::new(8);
+        let text = "REGISTER sip:x SIP/2.0\r\nAuthorization: Bearer eyJh.eyJi.c2ln\r\nCall-ID: c\r\n\r\n";
+        let (tap, a, b) = (hub.tap("epcscf"), A.parse().unwrap(), B.parse().unwrap());
+        tap.sip(Direction::In, Leg::Wss, a, b, text.as_bytes());
+        let preview = tap.preview_sip(Leg::Wss, a, b, text.as_bytes()).unwrap();
+        for record in [&*hub.since(0)[0], &preview] {
+            assert!(record.text.contains("Authorization: Bearer …\r\n"), "{}", record.text);
+            assert!(!record.text.contains("eyJ"), "{}", record.text);
+        }
+        assert_eq!(hub.since(0)[0].scenario, Some(2));
+    }
+
+    #[test]
+    fn reports_of_others_are_numbered_named_and_not_reported_again() {
+        let (here, there) = (Hub::new(8), Hub::new(8));
+        send(&there.tap("epcscf"), "x");
+        let report = (*there.since(0)[0]).clone();
+        assert_eq!(report.peer, B);
+        here.tap("icscf").own_address(B.parse().unwrap());
+        here.name("127.0.0.1:1".parse().unwrap(), "scscf");
+        let mut own = here.watch_own();
+        here.ingest(report.clone());
+        here.ingest(Record { local: Some(B.parse().unwrap()), node: "liar".into(), ..report });
+        send(&here.tap("icscf"), "y");
+        let seen: Vec<_> = here.since(0).iter().map(|r| (r.seq, r.node.clone(), r.peer.clone())).collect();
+        assert_eq!(seen[0], (1, "epcscf".into(), "icscf".into()));
+        assert_eq!(here.lock().names[&B.parse().unwrap()], "icscf");
+        assert_eq!(own.try_recv().unwrap().seq, 3);
+        assert!(own.try_recv().is_err());
     }
 
     #[test]

@@ -74,6 +74,15 @@ pub enum Procedure {
 }
 
 impl Procedure {
+    /// A name for a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Origination => "origination",
+            Self::Termination => "termination",
+            Self::Dialog => "in the dialog",
+        }
+    }
+
     /// A name for a narrow column.
     pub fn short(self) -> &'static str {
         match self {
@@ -103,6 +112,9 @@ pub enum Leg {
 }
 
 impl Leg {
+    /// All legs, from the browser inwards.
+    pub const ALL: [Self; 6] = [Self::Https, Self::Upgrade, Self::Wss, Self::Udp, Self::Tcp, Self::Cx];
+
     /// The lower-case name.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -126,6 +126,19 @@ impl Steps {
     }
 }
 
+/// `record` with what can be read off a SIP message.
+pub(crate) fn sip(record: Record, text: String) -> Record {
+    let first = text.split("\r\n").next().unwrap_or_default();
+    let summary = first.strip_prefix("SIP/2.0 ").or_else(|| first.strip_suffix(" SIP/2.0")).unwrap_or(first);
+    Record {
+        summary: summary.to_owned(),
+        call_id: header(&text, "call-id").or_else(|| header(&text, "i")),
+        subject: header(&text, "to").or_else(|| header(&text, "t")).and_then(|to| uri(&to)),
+        text,
+        ..record
+    }
+}
+
 /// The value of the first header `name` (lower case), compact form not considered.
 pub(crate) fn header(text: &str, name: &str) -> Option<String> {
     text.split("\r\n")
