@@ -88,7 +88,8 @@ fn references(name: &str, content: &[u8], names: &BTreeSet<String>) -> Vec<Refer
 /// The next text between quotes, or in `url(…)`, on one line.
 fn candidate(text: &str, is_style: bool) -> Option<(usize, usize)> {
     for (at, octet) in text.bytes().enumerate() {
-        let rest = text.get(at + 1..)?;
+        // None within a character of several octets.
+        let Some(rest) = text.get(at + 1..) else { continue };
         let end = match octet {
             b'"' | b'\'' => {
                 rest.find([char::from(octet), '\n']).filter(|end| rest.as_bytes().get(*end) == Some(&octet))
@@ -151,6 +152,12 @@ mod tests {
         assert!(s.contains("@import \"/assets/t."), "{s}");
         let p = &files["p.html"];
         assert!(p.contains("href=\"/assets/s.") && p.contains("src='/assets/a.") && p.contains("\"/a.js\""), "{p}");
+    }
+
+    #[test]
+    fn references_after_other_letters_than_ascii_are_found() {
+        let files = resolved(&[("p.html", "<title>Page · site</title><script src=\"a.js\">"), ("a.js", "")]);
+        assert!(files["p.html"].contains("src=\"/assets/a."), "{}", files["p.html"]);
     }
 
     #[test]
