@@ -1,4 +1,5 @@
-//! Builds the table of embedded assets: all of `assets/`.
+//! Builds the table of embedded assets: all of `assets/`, and what the pages of the WWSF have in
+//! common with the console.
 
 use std::env;
 use std::fmt::Write as _;
@@ -6,10 +7,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// One look for all pages: colours, type, buttons, and the switch between light and dark.
+const SHARED: [&str; 3] = ["page.css", "theme.js", "icon.svg"];
+
 fn main() -> io::Result<()> {
-    let folder = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("assets");
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let mut files = Vec::new();
-    collect(&folder, "", &mut files)?;
+    collect(&root.join("assets"), "", &mut files)?;
+    for name in SHARED {
+        let path = root.join("../wwsf/assets").join(name);
+        println!("cargo::rerun-if-changed={}", path.display());
+        files.push((name.to_owned(), path));
+    }
     let mut table = String::from("pub(crate) const FILES: &[(&str, &[u8])] = &[\n");
     for (name, path) in &files {
         let _ = writeln!(table, "    ({name:?}, include_bytes!({:?})),", path.display().to_string());

@@ -48,6 +48,41 @@ async fn main() -> Result<()> {
     shoot(&tab, &folder, "epcscf").await?;
     let tab = bed.open(&format!("{}/nowhere", bed.ready.wwsf)).await?;
     shoot(&tab, &folder, "not-found").await?;
+
+    console(&bed, &folder).await
+}
+
+/// The console, with the registrations above in its ladder.
+async fn console(bed: &Bed, folder: &Path) -> Result<()> {
+    let tab = bed.open(&format!("{}/console", bed.ready.wwsf)).await?;
+    tab.until("document.querySelector('.row.failed')").await?;
+    shoot(&tab, folder, "console-ladder").await?;
+    tab.press("?").await?;
+    shoot(&tab, folder, "console-help").await?;
+    tab.press("Escape").await?;
+
+    let tna = "[...document.querySelectorAll('.row')].find(r => /^REGISTER.*from eP-CSCF to I-CSCF.*2·4/.test(r.getAttribute('aria-label')))";
+    tab.until(tna).await?;
+    tab.evaluate::<bool>(&format!("({tna}.click(), true)")).await?;
+    tab.until("document.querySelector('.hl')").await?;
+    shoot(&tab, folder, "console-message").await?;
+    tab.press("x").await?;
+    shoot(&tab, folder, "console-explained").await?;
+
+    for view in ["lessons", "faults", "tools/digest", "tools/token", "tools/wildcard", "tools/flow-token", "tools/origin"] {
+        let tab = bed.open(&format!("{}/console#{view}", bed.ready.wwsf)).await?;
+        let loaded = "document.querySelector(document.body.dataset.view === 'tools' ? '[data-testid=tool-result] *' : '#side h2')";
+        tab.until(loaded).await?;
+        shoot(&tab, folder, &format!("console-{}", view.replace('/', "-"))).await?;
+    }
+    let tab = bed.open(&format!("{}/console#lessons/digest", bed.ready.wwsf)).await?;
+    tab.click("[data-testid=run-steps]").await?;
+    for step in 0..4 {
+        tab.until(&format!("document.querySelector('[data-testid=step-{step}]').dataset.state === 'waiting'")).await?;
+        tab.click("[data-testid=next-step]").await?;
+    }
+    tab.until("document.querySelector('[data-testid=step-4]').dataset.state === 'waiting'").await?;
+    shoot(&tab, folder, "console-lesson-halted").await?;
     Ok(())
 }
 

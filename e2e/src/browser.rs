@@ -160,6 +160,12 @@ impl Tab {
         Ok(())
     }
 
+    /// Presses a key, named as `KeyboardEvent.key` does, wherever the focus is.
+    pub async fn press(&self, key: &str) -> Result<()> {
+        self.page.find_element("body").await?.press_key(key).await.with_context(|| format!("pressing {key}"))?;
+        Ok(())
+    }
+
     /// The text of an element; empty when it is not there.
     pub async fn text(&self, selector: &str) -> Result<String> {
         self.evaluate(&format!("document.querySelector({selector:?})?.innerText ?? ''")).await
