@@ -69,7 +69,9 @@ async fn console(bed: &Bed, folder: &Path) -> Result<()> {
     tab.press("x").await?;
     shoot(&tab, folder, "console-explained").await?;
 
-    for view in ["lessons", "faults", "tools/digest", "tools/token", "tools/wildcard", "tools/flow-token", "tools/origin"] {
+    for view in
+        ["lessons", "faults", "tools/digest", "tools/token", "tools/wildcard", "tools/flow-token", "tools/origin"]
+    {
         let tab = bed.open(&format!("{}/console#{view}", bed.ready.wwsf)).await?;
         let loaded = "document.querySelector(document.body.dataset.view === 'tools' ? '[data-testid=tool-result] *' : '#side h2')";
         tab.until(loaded).await?;

@@ -99,9 +99,17 @@ async fn explains_a_message_and_what_changed(tab: &Tab) -> Result<()> {
         "([...document.querySelectorAll('.row:not([hidden])')].find(r => r.dataset.leg === 'mw' && /from eP-CSCF to I-CSCF/.test(r.getAttribute('aria-label'))).click(), true)",
     )
     .await?;
-    let line = |header: &str, sign: &str| format!("document.querySelector('.hl[data-header={header:?}][data-sign={sign:?}]')");
+    let line =
+        |header: &str, sign: &str| format!("document.querySelector('.hl[data-header={header:?}][data-sign={sign:?}]')");
     tab.until(&line("authorization", "~")).await?;
-    for (header, sign) in [("path", "+"), ("p-charging-vector", "+"), ("p-visited-network-id", "+"), ("max-forwards", "~"), ("via", "+"), ("call-id", " ")] {
+    for (header, sign) in [
+        ("path", "+"),
+        ("p-charging-vector", "+"),
+        ("p-visited-network-id", "+"),
+        ("max-forwards", "~"),
+        ("via", "+"),
+        ("call-id", " "),
+    ] {
         assert!(tab.evaluate::<bool>(&format!("Boolean({})", line(header, sign))).await?, "{header} {sign}");
     }
     let text = tab.text("[data-testid=lines]").await?;
