@@ -42,8 +42,8 @@ pub(crate) struct Io<'a> {
 }
 
 impl Io<'_> {
-    /// Sends a request that has everything but Via and credentials; `None` when there is no
-    /// connection.
+    /// Sends a request that has everything but Via and credentials; `None` while we are not
+    /// registered.
     pub(crate) fn send(&mut self, request: Request, owner: Owner) -> Option<ClientKey> {
         self.line.request(self.now, request, owner, 0, self.entropy)
     }
@@ -64,8 +64,10 @@ impl Io<'_> {
         self.line.acknowledge(key, dialog, self.entropy);
     }
 
-    pub(crate) fn cancel(&mut self, key: ClientKey) {
+    /// Cancels an INVITE; false when it is not out, but waits for another token.
+    pub(crate) fn cancel(&mut self, key: ClientKey) -> bool {
         self.line.layer.cancel(self.now, key);
+        self.line.sent.contains_key(&key)
     }
 
     pub(crate) fn event(&mut self, event: Event) {
@@ -124,6 +126,8 @@ pub(crate) enum Challenged {
 pub(crate) struct Line {
     layer: Transactions,
     peer: Option<Peer>,
+    /// Whether we are registered over it.
+    registered: bool,
     /// How many connections there were.
     flows: u64,
     pub(crate) user: Option<User>,
@@ -138,6 +142,7 @@ impl Line {
         Self {
             layer: Transactions::new(timers).with_limit(MOST_TRANSACTIONS),
             peer: None,
+            registered: false,
             flows: 0,
             user: None,
             sent: BTreeMap::new(),
@@ -158,14 +163,28 @@ impl Line {
         if let Some(flow) = self.peer.take().and_then(|peer| peer.flow) {
             self.layer.flow_closed(now, flow);
         }
+        self.registered = false;
         while self.layer.poll_event().is_some() {}
         while self.layer.poll_transmit().is_some() {}
         self.sent.clear();
         self.parked.clear();
     }
 
-    pub(crate) fn is_up(&self) -> bool {
+    /// We are registered over the connection, as `user`.
+    pub(crate) fn registered(&mut self, user: Option<User>) {
+        let before = self.user.take();
+        self.user = user.map(|user| user.succeed(before));
+        self.registered = true;
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
         self.peer.is_some()
+    }
+
+    /// Whether requests can be sent: not before the registration is there, lest the eP-CSCF refuse
+    /// them.
+    pub(crate) fn is_up(&self) -> bool {
+        self.peer.is_some() && self.registered
     }
 
     /// How much is kept, for tests that look for leaks.
@@ -256,7 +275,8 @@ impl Line {
         challenges: u8,
         entropy: &mut dyn Entropy,
     ) -> Option<ClientKey> {
-        let (peer, user) = (self.peer?, self.user.as_mut()?);
+        let peer = self.peer.filter(|_| self.registered)?;
+        let user = self.user.as_mut()?;
         let mut request = with_via(request, user, peer.transport, entropy);
         user.authorize(&mut request, entropy);
         let key = self.layer.request(now, request.clone(), peer);

@@ -277,8 +277,9 @@ impl Session {
         }
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Out(out) => {
-                io.cancel(out.key);
-                self.stage = Stage::Out(out);
+                if io.cancel(out.key) {
+                    self.stage = Stage::Out(out);
+                }
                 self.end(io, by, None, text);
             }
             Stage::In(called) => {

@@ -69,14 +69,16 @@ impl Agent {
                         return self.repeat(now, key, sent, response);
                     }
                 }
-                Challenged::RenewToken => {
-                    if let State::Registered(binding) = &self.state {
+                Challenged::RenewToken => match &self.state {
+                    State::Registered(binding) => {
                         let binding = binding.clone();
                         self.line.park(key, response.clone());
                         self.set_state(State::Refreshing(binding));
                         return self.token_rejected(now);
                     }
-                }
+                    State::Refreshing(_) => return self.line.park(key, response.clone()),
+                    _ => {}
+                },
                 Challenged::Refused => {}
             }
         }

@@ -42,7 +42,7 @@ impl Agent {
 
     /// The connection is gone, and every transaction with it.
     pub(super) fn line_lost(&mut self, now: Now) {
-        if !self.line.is_up() {
+        if !self.line.is_connected() {
             return;
         }
         while let Some(octets) = self.line.poll_transmit() {

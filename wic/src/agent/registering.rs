@@ -106,8 +106,7 @@ impl Agent {
         self.keepalive.set(now.mono, granted.flow_timer, &mut *self.entropy);
         let binding = Box::new(granted.binding(now.mono, self.token_left(now)));
         if let Some(registration) = &self.registration {
-            let user = registration.user(&binding);
-            self.line.user = user.map(|user| user.succeed(self.line.user.take()));
+            self.line.registered(registration.user(&binding));
         }
         self.renewing = false;
         self.set_state(State::Registered(binding.clone()));

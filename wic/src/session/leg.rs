@@ -28,6 +28,8 @@ pub(super) struct Leg {
     pub(super) local: Option<Sdp>,
     /// Whether the other side takes UPDATE.
     updates: bool,
+    /// The last PRACK of ours.
+    pub(super) aside: Option<ClientKey>,
     /// A re-INVITE or UPDATE of ours that is out.
     ours: Option<Ours>,
     /// An offer of theirs that the shell is to answer.
@@ -91,6 +93,7 @@ impl Leg {
             caller,
             local: None,
             updates: false,
+            aside: None,
             ours: None,
             theirs: None,
             unacked: None,
@@ -347,6 +350,9 @@ impl Leg {
     /// (RFC 4028 §7.4).
     fn refresh(&mut self, io: &mut Io<'_>) {
         if self.ours.is_some() || self.theirs.is_some() || self.unacked.is_some() || !io.line.is_up() {
+            if let Some(timer) = &mut self.timer {
+                timer.refresh_at = Some(io.now + Duration::from_secs(1));
+            }
             return;
         }
         let method = if self.updates { Method::Update } else { Method::Invite };
@@ -370,8 +376,11 @@ impl Leg {
 
     /// The number that the request `key` has when it is sent again; `None` when it is not ours.
     pub(super) fn next_cseq(&mut self, key: ClientKey) -> Option<u32> {
-        let ours = self.ours.as_ref().filter(|ours| ours.key == key)?;
-        let method = ours.request.method.clone();
+        let method = match &self.ours {
+            Some(ours) if ours.key == key => ours.request.method.clone(),
+            _ if self.aside == Some(key) => Method::Prack,
+            _ => return None,
+        };
         self.number(method)
     }
 
@@ -384,6 +393,9 @@ impl Leg {
         if let Some(ours) = self.ours.as_mut().filter(|ours| ours.key == before) {
             ours.key = after;
             ours.request = request.clone();
+        }
+        if self.aside == Some(before) {
+            self.aside = Some(after);
         }
     }
 

@@ -62,7 +62,7 @@ pub(super) struct Leaving {
     pub(super) leg: Leg,
     /// The BYE that is out.
     pub(super) key: Option<ClientKey>,
-    /// How long BYE waits for the connection.
+    /// How long BYE waits, for the connection or its answer.
     pub(super) until: Option<Instant>,
     reason: Option<Reason>,
 }
@@ -85,13 +85,14 @@ impl Leaving {
         }
         self.key = io.send(bye, Owner::Call(self.leg.call));
         if self.key.is_some() {
-            self.until = None;
+            // Longer than any answer takes: BYE may wait for another token.
+            self.until = Some(io.now + io.timers.transaction * 2);
         }
     }
 
     pub(super) fn lost(mut self, io: &Io<'_>) -> Self {
         self.key = None;
-        self.until.get_or_insert(io.now + io.timers.grace);
+        self.until = Some(io.now + io.timers.grace);
         self
     }
 }

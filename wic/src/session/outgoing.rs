@@ -65,7 +65,9 @@ impl Session {
     pub(super) fn calling_timeout(&mut self, io: &mut Io<'_>) {
         let Stage::Out(out) = &mut self.stage else { return };
         if !self.ended && out.give_up <= io.now {
-            io.cancel(out.key);
+            if !io.cancel(out.key) {
+                self.stage = Stage::Over;
+            }
             self.end(io, EndedBy::Network, Some(StatusCode::REQUEST_TIMEOUT), "nobody answered");
         }
     }
@@ -238,7 +240,7 @@ impl Branch {
         let rack = RAck { rseq, cseq: CSeq { number, method: Method::Invite } };
         let prack = self.leg.request(io, Method::Prack).with(&rack);
         let owner = Owner::Call(self.leg.call);
-        io.send(prack, owner);
+        self.leg.aside = io.send(prack, owner);
     }
 }
 
