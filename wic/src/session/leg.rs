@@ -53,6 +53,8 @@ struct Ours {
     offer: Option<Sdp>,
     /// Whether it asks for a longer session interval already, as a 422 wanted.
     lengthened: bool,
+    /// When it has waited long enough for its final response, and is cancelled.
+    give_up: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -370,7 +372,8 @@ impl Leg {
             request = request.with_body(SDP, sdp.as_str().to_owned());
         }
         if let Some(key) = io.send(request.clone(), Owner::Call(self.call)) {
-            self.ours = Some(Ours { key, request, offer, lengthened: false });
+            self.ours =
+                Some(Ours { key, request, offer, lengthened: false, give_up: Some(io.now + io.timers.give_up) });
         }
     }
 
@@ -403,7 +406,8 @@ impl Leg {
         let unacked = self.unacked.as_ref().map(|unacked| unacked.resend.poll_timeout());
         let retry = self.retry.as_ref().map(|retry| retry.at);
         let timer = self.timer.as_ref().filter(|_| self.dialog.is_confirmed()).map(SessionTimer::poll_timeout);
-        [unacked, retry, timer].into_iter().flatten().min()
+        let give_up = self.ours.as_ref().and_then(|ours| ours.give_up);
+        [unacked, retry, timer, give_up].into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, io: &mut Io<'_>) -> Course {
@@ -422,6 +426,11 @@ impl Leg {
                 }
                 None => self.refresh(io),
             }
+        }
+        if let Some(ours) = &mut self.ours
+            && ours.give_up.take_if(|by| *by <= io.now).is_some()
+        {
+            io.cancel(ours.key);
         }
         let Some(timer) = &mut self.timer else { return Course::On };
         if timer.expires_at <= io.now {
@@ -457,7 +466,9 @@ impl Leg {
         self.waiting = None;
         self.retry = None;
         self.refuse_offer(io, StatusCode::REQUEST_TERMINATED);
-        self.ours = None;
+        if let Some(ours) = self.ours.take() {
+            io.cancel(ours.key);
+        }
         self.timer = None;
     }
 }

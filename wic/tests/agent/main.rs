@@ -5,6 +5,8 @@ mod script;
 
 mod bearer;
 mod calls;
+mod challenges;
+mod chaos;
 mod connection;
 mod deregistration;
 mod digest;
