@@ -263,9 +263,15 @@ pub fn ends_usage(status: StatusCode) -> bool {
     matches!(status.code(), 404 | 405 | 408 | 410 | 416 | 480 | 481 | 482 | 483 | 484 | 485 | 489 | 501 | 502 | 604)
 }
 
+/// The target that a Contact names. A Request-URI holds no headers (RFC 3261 §19.1.1).
 fn contact(mut contacts: Vec<Contact>) -> Result<Uri, HeaderError> {
     match contacts.pop() {
-        Some(contact) if contacts.is_empty() => Ok(contact.0.uri),
+        Some(mut contact) if contacts.is_empty() => {
+            if let Some(uri) = contact.0.uri.as_sip_mut() {
+                uri.headers = None;
+            }
+            Ok(contact.0.uri)
+        }
         _ => Err(HeaderError::new("not exactly one Contact in what makes or moves a dialog (RFC 3261 §8.1.1.8, §12)")),
     }
 }

@@ -168,6 +168,13 @@ fn the_target_moves_with_target_refresh_requests_alone() {
 }
 
 #[test]
+fn the_headers_of_a_contact_do_not_get_into_requests() {
+    let mut alice = Dialog::uac(&invite(), &answer(200, "sip:bob@192.0.2.4;ob?Subject=x")).unwrap();
+    let bye = alice.request(Method::Bye);
+    assert_eq!(bye.uri.to_string(), "sip:bob@192.0.2.4;ob");
+}
+
+#[test]
 fn without_exactly_one_contact_there_is_no_dialog() {
     for contacts in ["", "Contact: <sip:a@x.example>, <sip:b@x.example>\n"] {
         assert!(Dialog::uas(&request("INVITE", contacts), "b").is_err());
