@@ -24,6 +24,9 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait that is obeyed.
 const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
 
+/// How many identities are kept; more are forgotten, and the next document is asked for whole.
+const MOST_IDENTITIES: usize = 256;
+
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     /// The SUBSCRIBE that made, or is to make, the subscription.
@@ -143,7 +146,12 @@ impl Watch {
         if let Some(told) = told {
             let newest = fate_of(&told, contact);
             match self.view.apply(told) {
-                Ok(reginfo::Applied::New) => fate = newest,
+                Ok(reginfo::Applied::New) => {
+                    fate = newest;
+                    if self.view.registrations().len() > MOST_IDENTITIES {
+                        self.view = View::default();
+                    }
+                }
                 Ok(reginfo::Applied::Old) => {}
                 // What was lost may be the very news: all of it is asked for again.
                 Err(_) if !over => self.ask(io),

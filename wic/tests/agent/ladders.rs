@@ -3,6 +3,8 @@
 use sip::digest::Algorithm::{Md5, Sha256};
 use wic::{TokenGrant, TokenScenario};
 
+use crate::pair::Side::{Alice, Bob};
+use crate::pair::{Pair, sdp};
 use crate::script::{Wic, accept, accept_digest, challenge, grant, token_config};
 
 /// What the WIC sent, whole. Its randomness is seeded, so nothing needs to be left out but the
@@ -51,6 +53,21 @@ fn flow_2() {
     let request = wic.register();
     wic.answer(accept(&request, 3600));
     insta::assert_snapshot!(requests(&wic));
+}
+
+/// Both sides of a call with early media, hold and hanging up; what the caller sends.
+#[test]
+fn a_call() {
+    let mut pair = Pair::new();
+    let (mine, theirs) = pair.call();
+    pair.tell(Bob, |agent, now| agent.early_media(now, theirs, sdp("early")));
+    pair.tell(Bob, |agent, now| agent.answer(now, theirs, sdp("early")));
+    pair.tell(Alice, |agent, now| agent.offer(now, mine, sdp("hold")));
+    pair.tell(Bob, |agent, now| agent.answer_offer(now, theirs, sdp("held")));
+    pair.tell(Alice, |agent, now| agent.hang_up(now, mine));
+    insta::assert_snapshot!("a_call", pair.ladder().join("\n"));
+    insta::assert_snapshot!("a_call_of_the_caller", requests(pair.wic(Alice)));
+    insta::assert_snapshot!("a_call_of_the_callee", requests(pair.wic(Bob)));
 }
 
 #[test]
