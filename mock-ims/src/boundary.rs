@@ -28,6 +28,6 @@ pub(crate) fn enter(headers: &mut Headers, asserted: Option<Uri>) {
 /// owner wants so.
 pub(crate) fn leave(headers: &mut Headers) {
     let private = headers.opt::<Privacy>().ok().flatten().is_some_and(|privacy| privacy.has("id"));
-    headers
-        .retain(|header| !INSIDE.contains(&header.name) && !(private && header.name == HeaderName::PAssertedIdentity));
+    let stays = |name: &HeaderName| INSIDE.contains(name) || (private && *name == HeaderName::PAssertedIdentity);
+    headers.retain(|header| !stays(&header.name));
 }

@@ -32,6 +32,18 @@ pub struct Policy {
     pub max_bindings: usize,
     /// The most requests that wait for the HSS at one time; more are refused with 503.
     pub max_pending: usize,
+    /// How long a subscription to the `reg` event lasts that asks for no time (RFC 3680 §4.3); the
+    /// shortest and the longest are those of registrations.
+    pub default_watch: u32,
+    /// The most subscriptions to the `reg` event of one implicit set.
+    pub max_watchers: usize,
+    /// When a call without session timer is forgotten that nothing was heard of.
+    pub call_lifetime: u32,
+    /// The most calls that are remembered, so that they can be released; more are let through.
+    pub max_calls: usize,
+    /// Whether requests other than REGISTER of users who registered by digest are challenged
+    /// (407, TS 33.203 N.2.1.2).
+    pub digest_non_register: bool,
     /// The digest algorithms that are challenged with, most preferred first (RFC 8760 §2.3).
     pub digest_algorithms: Vec<DigestAlgorithm>,
     /// How long a nonce serves for refreshes after it was first answered.
@@ -75,6 +87,11 @@ impl Default for Policy {
             max_expires: 600_000,
             max_bindings: 10,
             max_pending: 10_000,
+            default_watch: 3761,
+            max_watchers: 32,
+            call_lifetime: 43_200,
+            max_calls: 100_000,
+            digest_non_register: false,
             digest_algorithms: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             nonce_lifetime: 86_400,
             max_nonces: 8,

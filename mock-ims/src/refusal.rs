@@ -55,6 +55,12 @@ impl Refusal {
         response
     }
 
+    /// With one more header.
+    pub(crate) fn with_raw(mut self, header: Header) -> Self {
+        self.headers.push(header);
+        self
+    }
+
     fn with<H: TypedHeader>(mut self, header: &H) -> Self {
         self.headers.push(Header::new(H::NAME, header.to_string()));
         self

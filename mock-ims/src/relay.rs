@@ -94,6 +94,11 @@ impl<O> Relays<O> {
         self.contexts.get(&key).is_some_and(|context| !context.refused && context.fork.is_open())
     }
 
+    /// Whether the caller has had its final answer.
+    pub(crate) fn is_answered(&self, key: ServerKey) -> bool {
+        self.contexts.get(&key).is_none_or(|context| context.refused || context.fork.is_answered())
+    }
+
     /// Sends a copy, its Via on top. The next hop has to say something within `patience`.
     pub(crate) fn send(
         &mut self,

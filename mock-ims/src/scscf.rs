@@ -7,15 +7,20 @@
 //! hang. What happened is told by [`Scscf::poll_event`].
 
 mod answer;
+mod calls;
 mod claim;
 mod digest;
 mod event;
 mod in_dialog;
+mod notifier;
 mod originating;
+mod own;
+mod proxy_auth;
 mod push;
 mod register;
 mod registrar;
 mod registration;
+mod release;
 mod session;
 mod statics;
 mod terminating;
@@ -40,17 +45,21 @@ use crate::relay::Relays;
 use crate::trust::TrustedNode;
 use answer::Answers;
 use bytes::Bytes;
+use calls::Calls;
 use digest::Authenticator;
 use ims::Impu;
+use notifier::Notifier;
+use own::OwnRequest;
 use register::Register;
 use registrar::Registrar;
 use session::Session;
 use sip::headers::AuthenticationInfo;
 use sip::node::{Node, Output};
-use sip::transaction::{self, Incoming, ServerKey, Timers};
+use sip::transaction::{self, ClientKey, Incoming, ServerKey, Timers};
 use sip::{Entropy, FlowId, HeaderError, Instant, Method, Now, Peer, Request, Response, SipUri};
 use statics::Statics;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 /// The most events that wait for [`Scscf::poll_event`]; the oldest go first.
 const MAX_EVENTS: usize = 4096;
@@ -90,6 +99,10 @@ pub struct Scscf {
     front: Front,
     asks: Asks<Waiting>,
     relays: Relays<Session>,
+    /// What our own requests were for.
+    own: HashMap<ClientKey, OwnRequest>,
+    calls: Calls,
+    notifier: Notifier,
     authenticator: Authenticator,
     registrar: Registrar,
     events: VecDeque<Event>,
@@ -132,6 +145,9 @@ impl Scscf {
             authenticator: Authenticator::default(),
             registrar: Registrar::default(),
             relays: Relays::new(timers.c),
+            own: HashMap::new(),
+            calls: Calls::new(Duration::from_secs(policy.call_lifetime.into()), policy.max_calls),
+            notifier: Notifier::default(),
             events: VecDeque::new(),
             name,
             own_name,
@@ -154,11 +170,22 @@ impl Scscf {
         self.registrar.len()
     }
 
-    /// Whether it holds nothing but what is configuration: no binding, challenge, credential, question
-    /// or transaction.
+    /// How many calls are remembered.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many watch a registration.
+    pub fn watchers(&self) -> usize {
+        self.notifier.len()
+    }
+
+    /// Whether it holds nothing but what is configuration: no binding, challenge, credential, question,
+    /// call, subscription or transaction.
     pub fn is_idle(&self) -> bool {
         let held = self.registrar.len() + self.authenticator.len() + self.asks.len();
-        held + self.relays.len() + self.front.transactions.len() == 0
+        let going_on = self.relays.len() + self.own.len() + self.calls.len() + self.notifier.len();
+        held + going_on + self.front.transactions.len() == 0
     }
 
     /// The next thing that happened.
@@ -206,14 +233,25 @@ impl Scscf {
         self.own_name.host().same(&uri.host) || self.network.is_home(uri)
     }
 
+    /// What follows from an input once it has been taken.
+    fn conclude(&mut self, now: Instant) {
+        self.run_transaction_events(now);
+        self.notify(now);
+        self.run_transaction_events(now);
+    }
+
     fn run_transaction_events(&mut self, now: Instant) {
         while let Some(event) = self.front.transactions.poll_event() {
             match event {
                 transaction::Event::Timeout { key } | transaction::Event::Failed { key } => {
                     self.on_branch_failed(now, key);
+                    self.own.remove(&key);
                     self.relays.on_client_done(key);
                 }
-                transaction::Event::ClientDone { key } => self.relays.on_client_done(key),
+                transaction::Event::ClientDone { key } => {
+                    self.own.remove(&key);
+                    self.relays.on_client_done(key);
+                }
                 transaction::Event::ServerDone { key } => self.relays.on_server_done(key),
                 transaction::Event::AckMissing { .. } => {}
             }
@@ -233,24 +271,24 @@ impl Node for Scscf {
             Some(Incoming::Ack { request, from }) => self.on_ack(request, from),
             Some(Incoming::Stray { .. }) | None => {}
         }
-        self.run_transaction_events(now.mono);
+        self.conclude(now.mono);
     }
 
     fn answer(&mut self, now: Now, (id, answer): CxReply) {
         if let Some(waiting) = self.asks.settle(id) {
             self.on_answer(now.mono, waiting, answer);
         }
-        self.run_transaction_events(now.mono);
+        self.conclude(now.mono);
     }
 
     fn flow_closed(&mut self, now: Now, flow: FlowId) {
         self.front.transactions.flow_closed(now.mono, flow);
-        self.run_transaction_events(now.mono);
+        self.conclude(now.mono);
     }
 
     fn send_failed(&mut self, now: Now, to: Peer) {
         self.front.transactions.send_failed(now.mono, to);
-        self.run_transaction_events(now.mono);
+        self.conclude(now.mono);
     }
 
     fn handle_timeout(&mut self, now: Now) {
@@ -264,8 +302,12 @@ impl Node for Scscf {
         }
         self.on_challenges_expired(now);
         self.on_bindings_expired(now);
+        self.expire_watches(now);
+        for call in self.calls.expire(now) {
+            self.tell(Event::CallLost { call_id: call.id.call_id.to_string() });
+        }
         self.run_statics(now);
-        self.run_transaction_events(now);
+        self.conclude(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -275,6 +317,8 @@ impl Node for Scscf {
             self.authenticator.next_deadline(),
             self.registrar.next_expiry(),
             self.relays.next_deadline(),
+            self.calls.next_deadline(),
+            self.notifier.next_deadline(),
             self.statics.next_try(),
         ];
         deadlines.into_iter().flatten().min()

@@ -39,6 +39,10 @@ enum Plan {
 
 impl Icscf {
     pub(super) fn on_session(&mut self, now: Instant, key: ServerKey, request: Request, from: Peer) {
+        let to_network = |uri: &sip::SipUri| uri.user.is_none() && self.config.network.is_home(uri);
+        if request.method == Method::Options && request.uri.as_sip().is_some_and(to_network) {
+            return self.front.respond(now, key, hop::options(&request));
+        }
         if let Some(response) = self.own_answer(&request) {
             return self.front.respond(now, key, response);
         }
@@ -163,6 +167,8 @@ impl Icscf {
                 served.ok_or_else(|| Refusal::forbidden("no trusted node says who calls (TS 23.228 Annex S)"))?;
             return Ok((session(copy, true), Plan::Ask(served)));
         }
+        // The key of the one who calls says nothing of the one who is called.
+        copy.headers.remove(&HeaderName::PProfileKey);
         if let Some(to) = self.config.network.static_peer(&copy.uri) {
             self.leave(&mut copy, &to);
             return Ok((session(copy, false), Plan::Send(to)));

@@ -5,8 +5,8 @@ use crate::cx::DigestAuthenticate;
 use crate::policy::Policy;
 use ims::{Impi, Impu};
 use sip::digest::{self, Algorithm, DigestError, Ha1, Presented};
-use sip::headers::{AuthenticationInfo, CallId, Challenge, DigestCredentials, WwwAuthenticate};
-use sip::{Entropy, Instant, SipUri};
+use sip::headers::{AuthenticationInfo, CallId, Challenge, DigestCredentials, ProxyAuthenticate, WwwAuthenticate};
+use sip::{Entropy, Instant, Request, SipUri, Uri};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ struct User {
     pending: Vec<Pending>,
     /// Nonces that were answered once and serve for refreshes.
     nonces: Vec<Nonce>,
+    /// Nonces for requests other than REGISTER: one that is good here says nothing there.
+    request_nonces: Vec<Nonce>,
 }
 
 #[derive(Debug)]
@@ -171,6 +173,60 @@ impl Authenticator {
         headers
     }
 
+    /// Judges the credentials of a request other than REGISTER (N.2.1.2): over a nonce of its own
+    /// kind, for its method and Request-URI.
+    pub(crate) fn verify_request(
+        &mut self,
+        now: Instant,
+        impi: &Impi,
+        credentials: &DigestCredentials,
+        request: &Request,
+        policy: &Policy,
+    ) -> Verdict {
+        let presented = match Presented::parse(credentials) {
+            Ok(presented) => presented,
+            Err(DigestError::EmptyResponse | DigestError::Qop | DigestError::Missing(_)) => {
+                return Verdict::Challenge { stale: false };
+            }
+            Err(DigestError::Algorithm | DigestError::Malformed("response")) => return Verdict::Wrong,
+            Err(_) => return Verdict::Unfit("malformed Digest credentials (RFC 7616 3.4)"),
+        };
+        if !presented.uri.parse::<Uri>().is_ok_and(|uri| uri.equivalent(&request.uri)) {
+            return Verdict::Unfit("the Digest uri is not the Request-URI (RFC 7616 3.4.6)");
+        }
+        match self.users.get_mut(impi).filter(|user| !user.vectors.is_empty()) {
+            Some(user) => user.verify_request(now, &presented, request.method.as_str(), policy),
+            None => Verdict::Unknown,
+        }
+    }
+
+    /// The challenge of a 407, the most preferred algorithm first.
+    pub(crate) fn challenge_request(
+        &mut self,
+        now: Instant,
+        impi: &Impi,
+        stale: bool,
+        policy: &Policy,
+        entropy: &mut dyn Entropy,
+    ) -> Vec<ProxyAuthenticate> {
+        let Some(user) = self.users.get_mut(impi) else { return Vec::new() };
+        let Some(vector) = user.vectors.first() else { return Vec::new() };
+        let value = entropy.token(NONCE_CHARS);
+        let headers = policy
+            .algorithms()
+            .filter(|algorithm| ha1(vector, *algorithm).is_some())
+            .map(|algorithm| digest::challenge(algorithm, &vector.realm, &value, stale))
+            .map(|challenge| ProxyAuthenticate(Challenge::Digest(challenge)))
+            .collect();
+        user.request_nonces.retain(|nonce| nonce.until > now);
+        if user.request_nonces.len() >= policy.max_nonces.max(1) {
+            user.request_nonces.remove(0);
+        }
+        let until = now + Duration::from_secs(policy.nonce_lifetime.into());
+        user.request_nonces.push(Nonce { value, nc: 0, until });
+        headers
+    }
+
     /// The challenge with this nonce has served, by a right answer or a wrong one.
     pub(crate) fn settle(&mut self, impi: &Impi, nonce: &str) {
         let Some(user) = self.users.get_mut(impi) else { return };
@@ -260,6 +316,29 @@ impl User {
             self.vectors.truncate(1);
         }
         Verdict::Accepted(info)
+    }
+
+    fn verify_request(&mut self, now: Instant, presented: &Presented, method: &str, policy: &Policy) -> Verdict {
+        self.request_nonces.retain(|nonce| nonce.until > now);
+        let algorithm = presented.algorithm;
+        if !policy.algorithms().any(|challenged| challenged == algorithm) {
+            return Verdict::Wrong;
+        }
+        let nonce = self.request_nonces.iter_mut().find(|nonce| nonce.value == presented.nonce);
+        let right = self
+            .vectors
+            .iter()
+            .filter(|vector| vector.realm == presented.realm)
+            .find_map(|vector| ha1(vector, algorithm).filter(|ha1| presented.verify(ha1, method)));
+        match (nonce, right) {
+            (Some(nonce), Some(ha1)) if presented.nc > nonce.nc => {
+                nonce.nc = presented.nc;
+                Verdict::Accepted(digest::authentication_info(presented, ha1, None))
+            }
+            (_, Some(_)) => Verdict::Challenge { stale: true },
+            (Some(_), None) => Verdict::Wrong,
+            (None, None) => Verdict::Challenge { stale: false },
+        }
     }
 
     fn take_pending(&mut self, served: impl Fn(&Pending) -> bool) -> Vec<Pending> {

@@ -3,6 +3,7 @@
 use super::claim::Scheme;
 use super::registrar::Binding;
 use crate::cx::DeregistrationReason;
+use ims::reginfo::ContactEvent;
 use ims::{Impi, Impu};
 use sip::Uri;
 
@@ -49,6 +50,16 @@ pub enum Event {
         impu: Impu,
         /// On which side.
         case: SessionCase,
+    },
+    /// A call was released because a served user of it is no longer registered.
+    CallReleased {
+        /// Its Call-ID.
+        call_id: String,
+    },
+    /// A call was not refreshed in time and is forgotten (RFC 4028 §8.1).
+    CallLost {
+        /// Its Call-ID.
+        call_id: String,
     },
     /// A profile was replaced by the HSS.
     ProfileChanged {
@@ -118,6 +129,29 @@ pub enum Cause {
     EntityRefused,
     /// Its flow is gone (430, RFC 5626 §5.3).
     FlowFailed,
+    /// The network wants a new registration, but not before so many seconds have gone.
+    Probation {
+        /// How many.
+        retry_after: u32,
+    },
+}
+
+impl Cause {
+    /// What watchers of the registration are told (RFC 3680 §3.7.2): `deactivated` lets a user agent
+    /// register again at once, `rejected` does not. Who made room is not called back, or two
+    /// browsers would push each other out for ever.
+    pub(crate) fn contact_event(self) -> (ContactEvent, Option<u32>) {
+        use DeregistrationReason::{NewServerAssigned, PermanentTermination, RemoveScscf, ServerChange};
+        match self {
+            Self::User => (ContactEvent::Unregistered, None),
+            Self::Expired => (ContactEvent::Expired, None),
+            Self::Evicted | Self::EntityRefused | Self::Hss(PermanentTermination) => (ContactEvent::Rejected, None),
+            Self::FlowFailed | Self::Hss(NewServerAssigned | ServerChange | RemoveScscf) => {
+                (ContactEvent::Deactivated, None)
+            }
+            Self::Probation { retry_after } => (ContactEvent::Probation, Some(retry_after)),
+        }
+    }
 }
 
 impl Subject {

@@ -7,7 +7,7 @@ use crate::policy;
 use crate::refusal::Refusal;
 use sip::proxy;
 use sip::transaction::ServerKey;
-use sip::{Instant, Peer, Request};
+use sip::{Instant, Peer, Request, StatusCode};
 
 impl Scscf {
     pub(super) fn open_in_dialog(
@@ -18,10 +18,19 @@ impl Scscf {
         mut copy: Request,
         from: Peer,
     ) -> Result<(), Refusal> {
+        let within = self.calls.find(request);
         if !self.network.trusts(&from) {
+            // Whoever is outside the trust domain is let through to those it has a call with.
+            if within.is_none() {
+                let reason = "there is no such call (RFC 3261 §12.2.2)";
+                return Err(Refusal::new(StatusCode::CALL_DOES_NOT_EXIST, reason));
+            }
             boundary::enter(&mut copy.headers, None);
         }
-        let session = Session { copy: copy.clone(), role: Role::InDialog, served: None, charging: None };
+        if let Some(within) = within {
+            self.calls.on_request(within, request);
+        }
+        let session = Session { copy: copy.clone(), role: Role::InDialog(within), served: None, charging: None };
         self.relays.open(key, request.clone(), from, session, &mut self.front);
         if self.send_on(now, key, copy, None).is_none() {
             self.refuse(now, key, &policy::unreachable_hop().into());
@@ -36,6 +45,9 @@ impl Scscf {
             return;
         }
         if !self.network.trusts(&from) {
+            if self.calls.find(&request).is_none() {
+                return;
+            }
             boundary::enter(&mut copy.headers, None);
         }
         let Some(to) = proxy::next_hop(&mut copy).ok().and_then(|hop| self.network.resolve(&hop)) else { return };

@@ -18,7 +18,8 @@ impl Scscf {
         // They tell of the one who calls; at the next S-CSCF they would tell of the one called.
         copy.headers.remove(&HeaderName::PServedUser);
         copy.headers.remove(&HeaderName::PProfileKey);
-        let copy = copy.clone();
+        let mut copy = copy.clone();
+        self.drop_own_credentials(&mut copy);
         match self.next_network(&copy) {
             Ok(to) => {
                 if self.send_on(now, key, copy, to).is_none() {

@@ -4,6 +4,7 @@ use super::claim::{Claim, Entities, Scheme};
 use super::register::{BindingKey, Change, Register, Update};
 use crate::refusal::Refusal;
 use ims::profile::ServiceProfile;
+use ims::reginfo::ContactEvent;
 use ims::{Impi, Impu, WildcardedImpu};
 use sip::headers::{CallId, Contact, Path, Route};
 use sip::{Entropy, HeaderName, Instant, SipUri, StatusCode, Text};
@@ -52,6 +53,8 @@ pub struct Binding {
     pub entities: Entities,
     /// Its GRUUs, when they were asked for.
     pub gruus: Option<Gruus>,
+    /// What happened to it last, as a watcher is told (RFC 3680 §3.7.2).
+    pub event: ContactEvent,
     id: BindingId,
 }
 
@@ -188,7 +191,11 @@ impl Registrar {
             Some(id) => *id,
             None => SetId(self.fresh_id()),
         };
-        let indexed: BTreeSet<Impu> = profile.distinct_impus().chain([impu]).cloned().collect();
+        let indexed = profile.distinct_impus().chain([impu]).cloned().collect();
+        self.put(id, profile, indexed);
+    }
+
+    fn put(&mut self, id: SetId, profile: ServiceProfile, indexed: BTreeSet<Impu>) {
         let ranges: BTreeSet<String> = profile.wildcards().map(|range| range.as_str().to_owned()).collect();
         let old = self.sets.remove(&id).unwrap_or_else(|| Registration::of(profile.clone()));
         self.unindex(id, &old);
@@ -229,6 +236,7 @@ impl Registrar {
             scheme: Scheme::Tna,
             entities: Entities::default(),
             gruus: None,
+            event: ContactEvent::Created,
             id: own,
         });
         self.by_impi.entry(impi).or_default().insert(id);
@@ -250,9 +258,9 @@ impl Registrar {
         sets.into_iter().find_map(|(id, set)| Some((*id, set.bindings.iter().find(of_binding)?.id)))
     }
 
-    /// Removes one binding; the last one of its set takes the set with it.
-    pub(crate) fn remove_binding(&mut self, set: SetId, binding: BindingId) -> Vec<Gone> {
-        self.remove_where(set, |b| b.id == binding)
+    /// Removes some bindings; the last one of its set takes the set with it.
+    pub(crate) fn remove_bindings(&mut self, set: SetId, bindings: &[BindingId]) -> Vec<Gone> {
+        self.remove_where(set, |b| bindings.contains(&b.id))
     }
 
     /// Adds, refreshes and removes bindings as a REGISTER says, which [`Registrar::check`] passed.
@@ -319,6 +327,41 @@ impl Registrar {
         gone
     }
 
+    /// Ends the bindings of a set earlier, `seconds` from now, so that their users register again
+    /// (TS 24.229 §5.4.1.6); those that were changed.
+    pub(crate) fn shorten(&mut self, now: Instant, id: SetId, seconds: u32) -> Vec<BindingId> {
+        let at = now + Duration::from_secs(seconds.into());
+        let Some(set) = self.sets.get_mut(&id) else { return Vec::new() };
+        let mut changed = Vec::new();
+        for binding in set.bindings.iter_mut().filter(|binding| binding.expires_at.is_some_and(|old| old > at)) {
+            if let Some(old) = binding.expires_at.replace(at) {
+                self.expiries.remove(&(old, id, binding.id));
+            }
+            self.expiries.insert((at, id, binding.id));
+            binding.event = ContactEvent::Shortened;
+            changed.push(binding.id);
+        }
+        changed
+    }
+
+    /// Gives a set another profile. A binding whose public identity is not in it goes on under the
+    /// default one.
+    pub(crate) fn replace_profile(&mut self, id: SetId, profile: ServiceProfile) {
+        let indexed = profile.distinct_impus().cloned().collect();
+        self.put(id, profile, indexed);
+        let Some(Registration { profile, bindings, .. }) = self.sets.get_mut(&id) else { return };
+        for binding in bindings {
+            if !profile.distinct_impus().any(|impu| *impu == binding.impu) {
+                binding.impu = profile.default.clone();
+            }
+        }
+    }
+
+    /// The sets that `impi` has bindings in, by their numbers.
+    pub(crate) fn sets_of(&self, impi: &Impi) -> Vec<SetId> {
+        self.by_impi.get(impi).into_iter().flatten().copied().collect()
+    }
+
     /// Changes the profiles of the sets that `impi` is registered in.
     pub(crate) fn update_profiles(&mut self, impi: &Impi, change: impl Fn(&mut ServiceProfile)) {
         for id in self.by_impi.get(impi).into_iter().flatten() {
@@ -363,6 +406,7 @@ impl Registrar {
                 Claim::Digest(_) => Entities::default(),
             },
             gruus: Gruus::assign(register, update, old.as_ref(), entropy),
+            event: if old.is_some() { ContactEvent::Refreshed } else { ContactEvent::Registered },
             id: own,
         };
         set.bindings.push(binding);

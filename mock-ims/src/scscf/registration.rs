@@ -4,7 +4,7 @@ use super::claim::{Claim, Scheme, claims_auth_done};
 use super::digest::Verdict;
 use super::event::{Cause, Event, Subject};
 use super::register::{Change, Register};
-use super::registrar::{Binding, Gone, Registration};
+use super::registrar::{Binding, Changes, Gone, Registration};
 use super::{Scscf, Waiting};
 use crate::cx::{AssignmentType, AuthScheme, Maa, Mar, ResultCode, Saa, Sar};
 use crate::policy;
@@ -115,9 +115,21 @@ impl Scscf {
         if gone.binding.is_static() {
             self.retry_statics(now);
         }
+        let (event, retry_after) = cause.contact_event();
+        self.watchers_lose(now, gone, event, retry_after);
+        self.release_calls_of(now, gone);
         self.forget_unless_registered(&gone.binding.impi);
         let subject = Subject::of(&gone.binding, &gone.impus);
         self.tell(Event::Deregistered { subject, cause, last: gone.last });
+    }
+
+    /// Watchers are told of what a REGISTER added and refreshed.
+    fn watchers_see_all(&mut self, changes: &Changes, impu: &Impu) {
+        let Some(set) = self.registrar.set_of(impu) else { return };
+        let bindings = self.registrar.set(set).map(|set| set.bindings.as_slice()).unwrap_or_default();
+        let changed = |b: &&Binding| changes.added.contains(&b.contact) || changes.refreshed.contains(&b.contact);
+        let ids: Vec<_> = bindings.iter().filter(changed).map(Binding::id).collect();
+        ids.into_iter().for_each(|id| self.watchers_see(set, id));
     }
 
     /// Tells the HSS of something that no request waits for.
@@ -258,6 +270,7 @@ impl Scscf {
         let (added, refreshed) = (subjects(&changes.added), subjects(&changes.refreshed));
         let registered = self.registrar.is_registered(&register.impi, &register.impu);
         let response = self.answers.ok(now, register, set.filter(|_| registered), info);
+        self.watchers_see_all(&changes, &register.impu);
         added.into_iter().for_each(|subject| self.tell(Event::Registered(subject)));
         refreshed.into_iter().for_each(|subject| self.tell(Event::Refreshed(subject)));
         self.forget_unless_registered(&register.impi);

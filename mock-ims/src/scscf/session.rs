@@ -6,6 +6,7 @@
 //! tag is part of something that goes on ([`Role::InDialog`]). One S-CSCF often plays both sides of
 //! a call: then the request passes it twice, and its Route tells the passes apart.
 
+use super::calls::{InCall, Party};
 use super::event::{Event, SessionCase};
 use super::registrar::{BindingId, Registration, SetId};
 use super::terminating::Search;
@@ -44,8 +45,8 @@ pub(super) enum Role {
     Originating,
     /// It serves the one who is called.
     Terminating(Search),
-    /// It recorded a route when the dialog began.
-    InDialog,
+    /// It recorded a route when the dialog began; the call, if it is one.
+    InDialog(Option<InCall>),
 }
 
 /// Who is served, and by which profile.
@@ -86,6 +87,10 @@ impl Scscf {
         let mut copy = request.clone();
         let taken = proxy::preprocess_route(&mut copy, self.own_name.own())?;
         let to_tag = request.to()?.tag().is_some();
+        if self.own_name.is_for_us(&copy) && to_tag && request.method == Method::Subscribe {
+            self.resubscribe(now, key, request);
+            return Ok(());
+        }
         if self.own_name.is_for_us(&copy) {
             self.front.respond(now, key, self.own_name.answer_own(request));
             return Ok(());
@@ -210,6 +215,7 @@ impl Scscf {
     }
 
     fn go_on(&mut self, now: Instant, key: ServerKey, served: &Served, profile: &ServiceProfile) {
+        let Some(request) = self.relays.find(key).map(|context| context.request.clone()) else { return };
         let Some(session) = self.relays.owner(key) else { return };
         session.served = Some(served.clone());
         let originating = matches!(session.role, Role::Originating);
@@ -231,9 +237,15 @@ impl Scscf {
                 return self.refuse(now, key, &refusal);
             }
         }
+        if originating && !self.authenticated(now, key, served) {
+            return;
+        }
         self.tell(Event::Served { impu: served.identity.clone(), case });
         match originating {
             true => self.originate(now, key, profile),
+            false if request.method == Method::Subscribe && self.is_to_notifier(&request, served) => {
+                self.subscribe(now, key);
+            }
             false => self.terminate(now, key, profile),
         }
     }
@@ -272,16 +284,50 @@ impl Scscf {
     }
 
     pub(super) fn on_session_response(&mut self, now: Instant, branch: ClientKey, response: Response) {
-        if response.status == StatusCode::FLOW_FAILED {
+        if let Some(what) = self.own.get(&branch).cloned() {
+            return self.on_own_response(&what, &response);
+        }
+        if response.status == StatusCode::FLOW_FAILED && self.target_of(branch).is_some() {
             return self.on_flow_failed(now, branch);
         }
+        self.watch_call(now, branch, &response);
         if let Some(turns) = self.relays.on_response(now, &mut self.front, branch, response) {
             self.take(now, turns);
         }
     }
 
+    /// What a response says of a call.
+    fn watch_call(&mut self, now: Instant, branch: ClientKey, response: &Response) {
+        let binding = self.target_of(branch).map(|target| target.binding);
+        let Some(key) = self.relays.context_of(branch) else { return };
+        let Some(context) = self.relays.find(key) else { return };
+        if let Role::InDialog(within) = context.owner.role {
+            if let Some(within) = within {
+                self.calls.on_answer(now, within, response);
+            }
+            return;
+        }
+        // What rings on after the answer is about to be cancelled.
+        let late = response.status.is_provisional() && self.relays.is_answered(key);
+        let makes = context.request.method == Method::Invite && (101..300).contains(&response.status.code()) && !late;
+        let party = context.owner.served.as_ref().filter(|_| makes).and_then(|served| Party::of(served, binding));
+        if let Some(party) = party {
+            self.calls.on_response(now, key, &context.request, response, party, self.own_name.own());
+        }
+    }
+
     /// The next hop said nothing, or nothing final (RFC 3261 §16.8, §16.9).
     pub(super) fn on_branch_failed(&mut self, now: Instant, branch: ClientKey) {
+        if let Some(what) = self.own.get(&branch).cloned() {
+            return self.on_own_failed(&what);
+        }
+        // A BYE that nobody answers ends the call as well (RFC 3261 §15.1.1).
+        let context = self.relays.context_of(branch).and_then(|key| self.relays.find(key));
+        if let Some(context) = context.filter(|context| context.request.method == Method::Bye)
+            && let Role::InDialog(Some(within)) = context.owner.role
+        {
+            self.calls.remove(within.key);
+        }
         self.try_other_flow(now, branch);
         let why = Rejection::new(StatusCode::SERVER_TIME_OUT, "the next hop does not answer (RFC 3261 §16.8)");
         let turns = self.relays.fail(now, &mut self.front, branch, &why);
@@ -298,6 +344,9 @@ impl Scscf {
     }
 
     fn answer_caller(&mut self, now: Instant, key: ServerKey, mut response: Response) {
+        if response.status.is_final() {
+            self.calls.end_early(key);
+        }
         if let Some(context) = self.relays.find(key) {
             if let Some(asked) = &context.owner.charging {
                 answer_charging(&mut response, asked, &self.home);

@@ -76,6 +76,7 @@ impl Scscf {
             (self.statics.due, self.statics.tries) = (None, 0);
         }
         let Some((set, id)) = bound else { return };
+        self.watchers_see(set, id);
         let Some(set) = self.registrar.set(set) else { return };
         let impus: Vec<Impu> = set.profile.distinct_impus().cloned().collect();
         if let Some(binding) = set.binding(id) {

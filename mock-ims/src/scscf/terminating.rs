@@ -5,7 +5,6 @@ use super::Scscf;
 use super::event::Cause;
 use super::registrar::{Binding, BindingId, SetId};
 use super::session::Role;
-use crate::cx::AssignmentType;
 use crate::policy;
 use ims::profile::ServiceProfile;
 use sip::headers::{PCalledPartyId, PChargingVector, Route};
@@ -67,9 +66,7 @@ impl Scscf {
 
     /// Rings the next contacts, or says that there are none.
     pub(super) fn search_on(&mut self, now: Instant, key: ServerKey) {
-        loop {
-            let Some(search) = self.search(key) else { break };
-            let Some(group) = search.groups.pop() else { break };
+        while let Some(group) = self.search(key).and_then(|search| search.groups.pop()) {
             let mut sent = false;
             for target in group {
                 sent |= self.ring(now, key, target);
@@ -120,9 +117,20 @@ impl Scscf {
                 let to = search.tried.iter().filter(|(_, t)| t.set == set && t.binding == binding);
                 to.map(|(branch, _)| *branch).collect()
             }
-            Role::Originating | Role::InDialog => Vec::new(),
+            Role::Originating | Role::InDialog(_) => Vec::new(),
         };
         self.relays.iter().flat_map(|(_, context)| of(&context.owner.role)).collect()
+    }
+
+    /// A contact went: it is not rung any more by what still searches.
+    pub(super) fn drop_targets(&mut self, set: SetId, binding: BindingId) {
+        let keys: Vec<ServerKey> = self.relays.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(search) = self.search(key) else { continue };
+            for group in &mut search.groups {
+                group.retain(|target| target.set != set || target.binding != binding);
+            }
+        }
     }
 
     fn forget_flow(&mut self, now: Instant, target: &Target) {
@@ -131,12 +139,8 @@ impl Scscf {
         if !bound.is_some_and(|bound| !bound.is_static() && bound.routes() == target.routes) {
             return;
         }
-        for gone in self.registrar.remove_binding(target.set, target.binding) {
-            self.tell_gone(now, &gone, Cause::FlowFailed);
-            if gone.last {
-                self.report(now, AssignmentType::AdministrativeDeregistration, &gone.binding.impi, &gone.binding.impu);
-            }
-        }
+        let gone = self.registrar.remove_bindings(target.set, &[target.binding]);
+        self.end(now, &gone, Cause::FlowFailed);
     }
 
     fn ring(&mut self, now: Instant, key: ServerKey, target: Target) -> bool {
@@ -153,7 +157,7 @@ impl Scscf {
     fn search(&mut self, key: ServerKey) -> Option<&mut Search> {
         match &mut self.relays.owner(key)?.role {
             Role::Terminating(search) => Some(search),
-            Role::Originating | Role::InDialog => None,
+            Role::Originating | Role::InDialog(_) => None,
         }
     }
 }

@@ -84,6 +84,8 @@ impl Eventful for Scscf {
                 scscf::Event::AuthenticationFailed { .. } => "authentication-failed",
                 scscf::Event::AuthenticationTimedOut { .. } => "authentication-timed-out",
                 scscf::Event::Served { .. } => "served",
+                scscf::Event::CallReleased { .. } => "call-released",
+                scscf::Event::CallLost { .. } => "call-lost",
                 scscf::Event::ProfileChanged { .. } => "profile-changed",
                 scscf::Event::Audit { .. } => "audit",
             };

@@ -3,11 +3,16 @@
 
 mod calls;
 mod client;
+mod dialogs;
 mod digest;
 mod failures;
+mod forks;
 mod ladder;
 mod network;
+mod reg_event;
 mod registrar;
+mod request_digest;
+mod served;
 mod sockets;
 mod tna;
 mod user;

@@ -2,9 +2,9 @@
 
 use crate::client::{Client, request};
 use crate::world::{Arrived, EPCSCF, SCSCF, World};
-use sip::dialog;
-use sip::headers::Contact;
-use sip::{HeaderName, Request, Response, StatusCode};
+use sip::dialog::{self, Dialog};
+use sip::headers::{Contact, Route};
+use sip::{HeaderName, Method, Request, Response, StatusCode};
 
 /// A user behind the eP-CSCF.
 #[derive(Clone, Debug)]
@@ -86,6 +86,12 @@ impl User {
         if status != StatusCode::TRYING {
             response.ensure_to_tag(|| tag);
         }
+        if (101..300).contains(&status.code()) && response.headers.has(&HeaderName::RecordRoute) {
+            // The eP-CSCF recorded itself twice.
+            let own =
+                format!("<sip:{}@epcscf1.ims.example:443;transport=ws;lr>, <sip:epcscf1.ims.example;lr>", self.flow);
+            response.headers.push_front(HeaderName::RecordRoute, own);
+        }
         if status.is_success() {
             // The eP-CSCF asserts who answers.
             response.headers.push(HeaderName::PAssertedIdentity, format!("<{}>", self.impu));
@@ -94,7 +100,65 @@ impl User {
     }
 }
 
+/// One end of a dialog, as its eP-CSCF speaks for it on Mw.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) dialog: Dialog,
+    requests: u32,
+}
+
+impl End {
+    pub(crate) fn caller(invite: &Request, response: &Response) -> Self {
+        // What the answer says of the eP-CSCF's hops on the callee's side stays in the route set.
+        Self { dialog: Dialog::uac(invite, response).unwrap(), requests: 0 }
+    }
+
+    pub(crate) fn callee(arrived: &Arrived, user: &User) -> Self {
+        let tag = format!("to-{}", user.flow.trim_start_matches("flow-"));
+        let mut dialog = Dialog::uas(&arrived.request, &tag).unwrap();
+        dialog.confirm(&user.answer(arrived, 200)).unwrap();
+        Self { dialog, requests: 0 }
+    }
+
+    /// The next request, with the eP-CSCF's own hops taken off.
+    pub(crate) fn request(&mut self, method: Method) -> Request {
+        let request = self.dialog.request(method);
+        self.on_mw(request)
+    }
+
+    pub(crate) fn ack(&mut self, invite_cseq: u32) -> Request {
+        let ack = self.dialog.ack(invite_cseq);
+        self.on_mw(ack)
+    }
+
+    fn on_mw(&mut self, mut request: Request) -> Request {
+        self.requests += 1;
+        let is_edge = |route: &Route| route.uri.to_string().contains("epcscf1");
+        let routes: Vec<Route> = request.headers.all::<Route>().unwrap().into_iter().skip_while(is_edge).collect();
+        sip::proxy::set_routes(&mut request, &routes);
+        let branch = format!("{}{}", self.dialog.id().local_tag, self.requests);
+        let via = format!("SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKd{branch};rport");
+        request.headers.push_front(HeaderName::Via, via);
+        request
+    }
+}
+
 impl World {
+    /// A call that stands: the two ends, and the INVITE's way out of the core.
+    pub(crate) fn establish(&mut self, caller: &mut User, callee: &User) -> (End, End) {
+        let invite = caller.request("INVITE", &callee.impu);
+        self.originate(&invite);
+        let arrived = self.one_arrived();
+        self.reply(&arrived, &callee.answer(&arrived, 200));
+        let ok = self.responses().pop().expect("an answer");
+        assert_eq!(ok.status, StatusCode::OK, "{ok}");
+        let mut end = End::caller(&invite, &ok);
+        let ack = end.ack(1);
+        self.originate(&ack);
+        assert_eq!(self.one_arrived().request.method, Method::Ack);
+        (end, End::callee(&arrived, callee))
+    }
+
     /// Registers a user of the home domain by TNA.
     pub(crate) fn register(&mut self, name: &str) -> User {
         let response = self.send(&Client::of(name).register_by_tna(600, ""));

@@ -11,10 +11,12 @@ use mock_ims::{CxAsk, Icscf, Network, Scscf, StaticRoute, TrustedNode, icscf, sc
 use sip::node::{Node, Output};
 use sip::transaction::Timers;
 use sip::{Framing, Instant, Message, Now, Peer, Request, Resolver, Response, SeededEntropy, StatusCode, Transport};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 pub(crate) const EPCSCF: u16 = 5060;
+pub(crate) const SECOND_EPCSCF: u16 = 5061;
 pub(crate) const ICSCF: u16 = 5070;
 pub(crate) const SCSCF: u16 = 5080;
 pub(crate) const SECOND_SCSCF: u16 = 5081;
@@ -39,6 +41,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<Hop>,
     pub(crate) events: Vec<Event>,
     inbox: Vec<Response>,
+    /// What came out of the core so far: what comes again is a retransmission.
+    seen: HashSet<(u16, Bytes)>,
     /// What came to a port where no node of the core is.
     requests: Vec<Arrived>,
 }
@@ -80,7 +84,9 @@ fn server(name: &str) -> ServerName {
 
 fn network() -> Network {
     let mut resolver = Resolver::new();
-    for (host, port) in [("epcscf1", EPCSCF), ("icscf", ICSCF), ("scscf1", SCSCF), ("scscf2", SECOND_SCSCF)] {
+    for (host, port) in
+        [("epcscf1", EPCSCF), ("epcscf2", SECOND_EPCSCF), ("icscf", ICSCF), ("scscf1", SCSCF), ("scscf2", SECOND_SCSCF)]
+    {
         resolver.insert(&format!("{host}.ims.example"), peer(port));
     }
     let route = |to: &str| StaticRoute { to: to.into(), address: peer(PLAIN).addr, tcp: false };
@@ -161,6 +167,7 @@ impl World {
             events: Vec::new(),
             inbox: Vec::new(),
             requests: Vec::new(),
+            seen: HashSet::new(),
         }
     }
 
@@ -285,6 +292,7 @@ impl World {
             ICSCF => self.icscf.receive(now, sender, octets),
             SCSCF => self.scscf.receive(now, sender, octets),
             SECOND_SCSCF => self.second_scscf.receive(now, sender, octets),
+            _ if !self.seen.insert((to, octets)) => {}
             _ => match message {
                 Message::Response(response) => self.inbox.push(response),
                 Message::Request(request) => self.requests.push(Arrived { by: from, at: to, request }),
