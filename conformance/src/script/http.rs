@@ -151,7 +151,7 @@ pub async fn http(target: &Target, request: &Upgrade, body: &str, log: &Log) -> 
         request = request.with("Content-Length", &body.len().to_string());
     }
     let exchange = async {
-        let mut stream = target.connect().await?;
+        let mut stream = target.connect().await?.stream;
         let text = request.text();
         let method_and_path = request.start.trim_end_matches(" HTTP/1.1");
         log.note("wic", &target.node, Direction::Out, Leg::Https, method_and_path, &format!("{text}{body}"));

@@ -46,16 +46,17 @@ impl Target {
         Self { tls: None, ..self.clone() }
     }
 
-    pub(crate) async fn connect(&self) -> Result<Pin<Box<dyn StreamObject>>, ScriptError> {
+    pub(crate) async fn connect(&self) -> Result<Connected, ScriptError> {
         let connect = async {
             let stream =
                 TcpStream::connect(self.addr).await.map_err(ScriptError::io(format!("connecting to {}", self.addr)))?;
             let _ = stream.set_nodelay(true);
-            let Some(tls) = &self.tls else { return Ok(Box::pin(stream) as Pin<Box<dyn StreamObject>>) };
+            let local = stream.local_addr().ok();
+            let Some(tls) = &self.tls else { return Ok(Connected { stream: Box::pin(stream), local }) };
             let name = rustls::pki_types::ServerName::try_from(self.host.clone())
                 .map_err(|_| ScriptError::Setup(format!("{} is not a host name", self.host)))?;
             let stream = tls.connect(name, stream).await.map_err(ScriptError::io(format!("TLS with {}", self.host)))?;
-            Ok(Box::pin(stream) as Pin<Box<dyn StreamObject>>)
+            Ok(Connected { stream: Box::pin(stream), local })
         };
         match tokio::time::timeout(self.within, connect).await {
             Ok(stream) => stream,
@@ -70,10 +71,16 @@ impl fmt::Debug for Target {
     }
 }
 
-/// A stream of any kind.
-pub(crate) trait StreamObject: AsyncRead + AsyncWrite + Send {}
+/// A connection and its near end.
+pub(crate) struct Connected {
+    pub(crate) stream: Pin<Box<dyn StreamObject>>,
+    local: Option<SocketAddr>,
+}
 
-impl<T: AsyncRead + AsyncWrite + Send> StreamObject for T {}
+/// A stream of any kind.
+pub(crate) trait StreamObject: AsyncRead + AsyncWrite + Send + Sync {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync> StreamObject for T {}
 
 /// What came to a WIC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +113,7 @@ impl Came {
 /// An open WebSocket of a scripted WIC.
 pub struct Wic {
     stream: Pin<Box<dyn StreamObject>>,
+    local: Option<SocketAddr>,
     buffer: BytesMut,
     /// The parts of a fragmented message so far.
     partial: Option<(Opcode, BytesMut)>,
@@ -154,8 +162,10 @@ impl Wic {
     /// # Errors
     /// When there is none.
     pub async fn connect(target: &Target, name: &str, log: &Log) -> Result<Self, ScriptError> {
+        let Connected { stream, local } = target.connect().await?;
         Ok(Self {
-            stream: target.connect().await?,
+            stream,
+            local,
             buffer: BytesMut::new(),
             partial: None,
             waiting: VecDeque::new(),
@@ -169,6 +179,11 @@ impl Wic {
     /// Whether Pings are answered, as every browser does.
     pub fn answer_pings(&mut self, answers: bool) {
         self.answers_pings = answers;
+    }
+
+    /// The near end of its connection, by which the system's trace can tell it from others.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.local
     }
 
     /// Its name in the ladder.
