@@ -114,11 +114,16 @@ impl SigningKey {
     }
 
     pub(crate) fn encoding_key(&self) -> Result<EncodingKey, KeyError> {
-        let der = STANDARD.decode(self.pkcs8.expose()).map_err(|_| KeyError::Unusable)?;
+        let der = self.pkcs8()?;
         Ok(match self.alg {
-            SigningAlg::Es256 => EncodingKey::from_ec_der(&der),
-            SigningAlg::EdDsa => EncodingKey::from_ed_der(&der),
+            SigningAlg::Es256 => EncodingKey::from_ec_der(der.expose()),
+            SigningAlg::EdDsa => EncodingKey::from_ed_der(der.expose()),
         })
+    }
+
+    /// PKCS #8 in DER.
+    pub(crate) fn pkcs8(&self) -> Result<Secret<Vec<u8>>, KeyError> {
+        STANDARD.decode(self.pkcs8.expose()).map(Secret::new).map_err(|_| KeyError::Unusable)
     }
 
     /// The public half, as others verify with it (RFC 7517 §4).

@@ -52,4 +52,4 @@ pub use keys::SigningAlg;
 pub use observer::{HttpDirection, HttpEvent, HttpObserver, Identities};
 pub use origin::{Origin, OriginError};
 pub use password::{HashError, PasswordHash};
-pub use server::{Running, Server, StartError};
+pub use server::{Keys, Running, Server, StartError};

@@ -2,7 +2,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +10,7 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
+use ims::Secret;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,7 @@ use crate::clock;
 use crate::config::{Config, ConfigError, Role};
 use crate::directory::{FileDirectory, FileDirectoryError, RogueDirectory, UserDirectory};
 use crate::file;
-use crate::keys::{KeyError, KeyStore};
+use crate::keys::{KeyError, KeyStore, Kid};
 use crate::lease::{JournalError, Leases};
 use crate::limits::Limits;
 use crate::middleware;
@@ -103,7 +104,8 @@ impl Server {
             .map_err(|_| StartError::Interrupted)??;
         let tls = RustlsConfig::from_config(with_http_protocols(tls));
         let permits = Arc::new(Semaphore::new(Self::MAX_CONNECTIONS));
-        let mut running = Running { addrs: Vec::new(), handles: Vec::new(), tasks: JoinSet::new() };
+        let mut running =
+            Running { app: Arc::downgrade(&app), addrs: Vec::new(), handles: Vec::new(), tasks: JoinSet::new() };
         for listener in listeners {
             listener.set_nonblocking(true)?;
             let local = listener.local_addr()?;
@@ -124,6 +126,7 @@ impl Server {
 
 /// A WWSF that runs; dropping it ends it at once.
 pub struct Running {
+    app: Weak<App>,
     addrs: Vec<SocketAddr>,
     handles: Vec<Handle<SocketAddr>>,
     tasks: JoinSet<io::Result<()>>,
@@ -132,6 +135,11 @@ pub struct Running {
 impl Running {
     /// How long open requests may take when it stops.
     const GRACE: Duration = Duration::from_secs(2);
+
+    /// Its keys, for who shows in this process what an eP-CSCF does with a wrong token.
+    pub fn keys(&self) -> Keys {
+        Keys(self.app.clone())
+    }
 
     /// Where it listens.
     pub fn addrs(&self) -> &[SocketAddr] {
@@ -153,6 +161,28 @@ impl Running {
             handle.graceful_shutdown(Some(Self::GRACE));
         }
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// The keys of a running WWSF; none once it has stopped.
+#[derive(Clone)]
+pub struct Keys(Weak<App>);
+
+impl Keys {
+    /// The key that signs now: its name, and PKCS #8 in DER.
+    ///
+    /// # Errors
+    /// [`KeyError`] when there is none that can be used.
+    pub fn active(&self) -> Result<(Kid, Secret<Vec<u8>>), KeyError> {
+        let ring = self.0.upgrade().ok_or(KeyError::Unusable)?.keys.current();
+        let key = ring.active().ok_or(KeyError::Unusable)?;
+        Ok((key.kid.clone(), key.pkcs8()?))
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
     }
 }
 

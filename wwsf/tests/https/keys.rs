@@ -46,3 +46,17 @@ async fn tokens_stay_good_over_a_restart() {
     let wwsf = wwsf.restart().await;
     verified(&wwsf.browser(), granted["token"].as_str().unwrap()).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_key_that_signs_is_known_in_this_process_while_the_server_runs() {
+    let wwsf = Wwsf::start(Config::operator()).await;
+    let keys = wwsf.keys();
+    let published: Value = wwsf.browser().get("/.well-known/jwks.json").send().await.unwrap().json().await.unwrap();
+    let (kid, pkcs8) = keys.active().unwrap();
+    assert_eq!(Some(kid.as_str()), published["keys"][0]["kid"].as_str());
+    assert!(!format!("{keys:?} {pkcs8:?}").contains(&format!("{:?}", pkcs8.expose())));
+    let new = wwsf::keys::rotate(wwsf.state_dir()).unwrap();
+    assert_eq!(keys.active().unwrap().0, new);
+    let _other = wwsf.restart().await;
+    assert!(keys.active().is_err(), "that server has stopped");
+}

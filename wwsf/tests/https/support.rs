@@ -57,6 +57,10 @@ impl Wwsf {
         self.state.path()
     }
 
+    pub(crate) fn keys(&self) -> wwsf::Keys {
+        self.running.as_ref().unwrap().keys()
+    }
+
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
