@@ -36,6 +36,6 @@ pub use flow_token::{BadToken, FlowIds, FlowTokens, shard_of};
 pub use keys::{KeySet, KeysAnswer, KeysAsk, KeysUnavailable};
 pub use origin::{Origin, OriginError};
 pub use registration::Registration;
-pub use server::{KeysClientError, Running, Server, StartError};
+pub use server::{KeysClientError, Known, Running, Server, StartError};
 pub use trust_boundary::Leak;
 pub use wwsf::{Records, WwsfRecord};

@@ -127,11 +127,12 @@ impl Running {
     /// Changes what is known of the WWSFs: for new upgrades at once, and registrations that are not
     /// allowed any more end.
     pub async fn replace_records(&self, records: Records) {
-        let records = Arc::new(records);
-        if let Ok(mut current) = self.shared.records.write() {
-            *current = records.clone();
-        }
-        self.actor.call(move |node, now| node.edge().replace_records(now, records)).await;
+        self.known().replace(records).await;
+    }
+
+    /// What is known of the WWSFs.
+    pub fn known(&self) -> Known {
+        Known(self.shared.clone())
     }
 
     /// Closes all connections (1001) and stops.
@@ -164,6 +165,26 @@ impl Running {
         self.addrs.push(local);
         self.handles.push(handle);
         Ok(())
+    }
+}
+
+/// What a running eP-CSCF knows of the WWSFs. Cheap to clone; changes nothing once that has stopped.
+#[derive(Clone, Debug)]
+pub struct Known(Arc<Shared>);
+
+impl Known {
+    /// As it is now.
+    pub fn records(&self) -> Arc<Records> {
+        self.0.records()
+    }
+
+    /// As [`Running::replace_records`].
+    pub async fn replace(&self, records: Records) {
+        let records = Arc::new(records);
+        if let Ok(mut current) = self.0.records.write() {
+            *current = records.clone();
+        }
+        self.0.actor.call(move |node, now| node.edge().replace_records(now, records)).await;
     }
 }
 

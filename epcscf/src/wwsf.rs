@@ -183,6 +183,14 @@ impl Records {
         self.distinct.contains(impu)
     }
 
+    /// The same, with one more identity that is provisioned one by one.
+    #[must_use]
+    pub fn with_distinct(&self, impu: Impu) -> Self {
+        let mut records = self.clone();
+        records.distinct.push(impu);
+        records
+    }
+
     /// Whether an identity lies in a range of any WWSF.
     pub fn in_any_range(&self, impu: &Impu) -> bool {
         self.by_id.values().any(|record| record.range_of(impu).is_some())
@@ -210,6 +218,8 @@ mod tests {
         assert_eq!(partner.in_pool(&"alice-wic@ims.example".parse().unwrap()), Some(false));
         assert_eq!(operator.in_pool(&"alice-wic@ims.example".parse().unwrap()), None);
         assert!(records.is_distinct(&impu("sip:trunk@partner.ims.example")));
+        let guest = impu("sip:guest-1@partner.ims.example");
+        assert!(!records.is_distinct(&guest) && records.with_distinct(guest.clone()).is_distinct(&guest));
         assert!(records.by_origin(&Origin::parse("https://localhost:9543").unwrap()).is_none());
     }
 
