@@ -194,6 +194,7 @@ impl Testbed {
             config.flow_token_key = Some(flow_token_key(&self.state)?);
         }
         let running = epcscf::Server::start(config, tls, wss, mw, &ca, tap).await.context("the eP-CSCF")?;
+        self.lab.knows_epcscf(running.known());
         self.epcscf = Some(running);
         Ok(())
     }
@@ -217,7 +218,9 @@ impl Testbed {
             Wwsf::Partner | Wwsf::Rogue => axum::Router::new(),
         };
         let running = wwsf::Server::start_with_routes(config, routes, tls, listeners, state, observer);
-        self.wwsfs.push(running.await.with_context(|| format!("the {}", trace::ladder::label(which.node())))?);
+        let running = running.await.with_context(|| format!("the {}", trace::ladder::label(which.node())))?;
+        self.lab.knows_wwsf(which.node(), running.keys());
+        self.wwsfs.push(running);
         Ok(())
     }
 }

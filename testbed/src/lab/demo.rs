@@ -47,6 +47,20 @@ impl Demo {
         Ok(())
     }
 
+    /// Whether faults can run.
+    ///
+    /// # Errors
+    /// As [`Self::can_teach`].
+    pub(super) fn can_break(&self) -> Result<(), LabError> {
+        self.can_teach(false)?;
+        if self.whole {
+            return Ok(());
+        }
+        let reason = "faults work when all nodes run in one process (`testbed up`): \
+                      nodes in others can't be broken and mended from here";
+        Err(LabError::Unavailable(reason.into()))
+    }
+
     /// A demo subscriber by IMS password (flow 1).
     pub(super) fn digest(&self, name: &str) -> Result<Options, LabError> {
         let user = subscriber(name)?;

@@ -36,6 +36,30 @@ impl Scope {
         }
     }
 
+    /// The run sends these octets: whatever Call-IDs and identities they name are its own.
+    pub(super) fn sends(&mut self, text: &str) {
+        for line in text.lines() {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            match name.trim().to_ascii_lowercase().as_str() {
+                "call-id" | "i" => drop(self.calls.insert(value.trim().to_owned())),
+                "to" | "t" => self.subjects.extend(uri(value)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The run acts for a private identity.
+    pub(super) fn speaks_for(&mut self, impi: &str) {
+        if !self.subjects.contains(impi) {
+            self.subjects.insert(impi.to_owned());
+        }
+    }
+
+    /// The run connects from an address.
+    pub(super) fn comes_from(&mut self, addr: Option<SocketAddr>) {
+        self.addresses.extend(addr);
+    }
+
     fn learn(&mut self, record: &Record) {
         self.traces.extend(record.trace_id.clone());
         if record.call_id.is_none() {
@@ -55,4 +79,10 @@ impl Scope {
             }
         }
     }
+}
+
+/// The URI of a name-addr without parameters, as the trace names a subject.
+fn uri(value: &str) -> Option<String> {
+    let uri = value.split_once('<').map_or(Some(value), |(_, rest)| rest.split('>').next())?;
+    Some(uri.split(';').next()?.trim().to_owned())
 }

@@ -1,4 +1,5 @@
 //! Lessons and faults on a running testbed.
 
+mod faults;
 mod lessons;
 mod rig;

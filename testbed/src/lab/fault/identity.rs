@@ -1,0 +1,118 @@
+//! Identities that are not one's own.
+
+use super::bench::{Bench, Page};
+use super::client::{Client, Person};
+use super::{Expect, Fault};
+use conformance::script::ScriptError;
+
+const GROUP: &str = "Identity";
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        id: "forged-pai",
+        title: "Forged P-Asserted-Identity",
+        group: GROUP,
+        breaks: "The WIC asserts that it is somebody else, in a header that only the network may set.",
+        expected: "The eP-CSCF removes it: the core never sees it, and the registration goes on as if it had not been there.",
+        clause: "TS 24.229 §4.4, RFC 3325 §5",
+        script: |bench| Box::pin(forged_pai(bench)),
+        expect: Expect {
+            by: "scscf",
+            reached: &["icscf REGISTER", "hss UAR", "scscf REGISTER", "hss MAR"],
+            never: &["sip:alice@", "P-Asserted-Identity"],
+            ..Expect::refusal(401)
+        },
+    },
+    Fault {
+        id: "impu-not-in-token",
+        title: "IMPU that is not in the token",
+        group: GROUP,
+        breaks: "A good token for one user is shown to register another.",
+        expected: "To must be an identity that the token names: 403, and the connection closes; the core could not have noticed.",
+        clause: "TS 33.203 REQ 2.4",
+        script: |bench| Box::pin(impu_not_in_token(bench)),
+        expect: Expect::expulsion(403),
+    },
+    Fault {
+        id: "impu-out-of-range",
+        title: "IMPU out of range",
+        group: GROUP,
+        breaks: "The partner signs a token for an identity of the operator's domain.",
+        expected: "A WWSF may give away identities of its own range only: 403, and the connection closes.",
+        clause: "TS 23.228 X.2.1.4 step 4, U.1.3.3",
+        script: |bench| Box::pin(out_of_range(bench)),
+        expect: Expect::expulsion(403),
+    },
+    Fault {
+        id: "impu-shadowed",
+        title: "IMPU shadowed by a provisioned one",
+        group: GROUP,
+        breaks: "The partner gives away an identity of its range that a subscriber has been provisioned with.",
+        expected: "A distinct identity comes before any wildcard: 403, and the connection closes.",
+        clause: "TS 23.228 §4.3.3.2b",
+        script: |bench| Box::pin(shadowed(bench)),
+        expect: Expect::expulsion(403),
+    },
+    Fault {
+        id: "third-party-register",
+        title: "Third-party REGISTER",
+        group: GROUP,
+        breaks: "From is one user and To another.",
+        expected: "Nobody registers for others here: 403, and nothing reaches the core.",
+        clause: "TS 33.203 REQ 2.4",
+        script: |bench| Box::pin(third_party(bench)),
+        expect: Expect::refusal(403),
+    },
+];
+
+fn somebody_else(bench: &Bench) -> String {
+    format!("sip:alice@{}", bench.domain())
+}
+
+async fn forged_pai(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
+    let mut client = bench.connect(Page::Operator).await?;
+    bench.mark();
+    let register = client.first_register().with("P-Asserted-Identity", format!("<{}>", somebody_else(bench)));
+    client.ask(&register).await?;
+    Ok(Some(client))
+}
+
+async fn impu_not_in_token(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
+    let forge = bench.forge(Page::Operator).await?;
+    let other = Person { impu: somebody_else(bench), ..forge.holder() };
+    let mut client = bench.connect_as(other, Page::Operator).await?;
+    bench.mark();
+    let register = client.register_with(forge.grant.token.expose());
+    client.ask(&register).await?;
+    Ok(Some(client))
+}
+
+async fn out_of_range(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
+    let forge = bench.forge(Page::Partner).await?;
+    let impu = somebody_else(bench);
+    let token = forge.token.clone().claim("impu", vec![impu.clone()]).sign(&forge.key);
+    let mut client = bench.connect_as(Person { impu, ..forge.holder() }, Page::Partner).await?;
+    bench.mark();
+    let register = client.register_with(&token);
+    client.ask(&register).await?;
+    Ok(Some(client))
+}
+
+async fn shadowed(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
+    let forge = bench.forge(Page::Partner).await?;
+    let guest = forge.holder();
+    bench.provision(&guest.impu).await?;
+    let mut client = bench.connect_as(guest, Page::Partner).await?;
+    bench.mark();
+    let register = client.register_with(forge.grant.token.expose());
+    client.ask(&register).await?;
+    Ok(Some(client))
+}
+
+async fn third_party(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
+    let mut client = bench.connect(Page::Operator).await?;
+    bench.mark();
+    let register = client.first_register().set("To", format!("<{}>", somebody_else(bench)));
+    client.ask(&register).await?;
+    Ok(Some(client))
+}
