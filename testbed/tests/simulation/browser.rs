@@ -53,7 +53,8 @@ impl Wic {
     /// What comes to a browser is about its own user and nobody else.
     pub(crate) fn look_at(&self, octets: &[u8]) {
         let text = String::from_utf8_lossy(octets);
-        if !text.starts_with("SIP/2.0 200") {
+        let registered = text.starts_with("SIP/2.0 200") && text.lines().any(|line| line.ends_with(" REGISTER"));
+        if !registered {
             return;
         }
         let Person { impu, welcome, .. } = &self.person;

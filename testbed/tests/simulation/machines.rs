@@ -4,7 +4,9 @@ use epcscf::{Edge, upgrade};
 use mock_ims::cx::ServerName;
 use mock_ims::icscf::Candidate;
 use mock_ims::policy::Policy;
+use mock_ims::scscf::StaticBinding;
 use mock_ims::{Icscf, Network, Scscf, TrustedNode, icscf, scscf};
+use sip::headers::Contact;
 use sip::transaction::Timers;
 use sip::{Entropy, FlowId, Now, Peer, Resolver, SeededEntropy, Transport};
 use std::net::SocketAddr;
@@ -79,12 +81,22 @@ pub(crate) fn new_icscf(seed: u64) -> Icscf {
     Icscf::new(config, entropy(seed))
 }
 
+/// The anchor of the demo's range, whose registrar is the eP-CSCF.
+fn anchor() -> StaticBinding {
+    StaticBinding {
+        impi: "trunk@partner.ims.example".parse().unwrap(),
+        impu: "sip:trunk@partner.ims.example".parse().unwrap(),
+        contact: Contact::new("sip:epcscf1.ims.example;lr".parse().unwrap()),
+        path: vec!["<sip:epcscf1.ims.example;lr>".into()],
+    }
+}
+
 pub(crate) fn new_scscf(seed: u64) -> Scscf {
     let config = scscf::Config {
         name: server(),
         icscf: core_peer(ICSCF),
         network: network(),
-        statics: vec![],
+        statics: vec![anchor()],
         trusted: vec![TrustedNode::from(local(ICSCF))],
         policy: Policy::default(),
         timers: Timers::default(),

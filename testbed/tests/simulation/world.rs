@@ -4,6 +4,7 @@ use crate::agenda::Agenda;
 use crate::browser::{Link, Wic};
 use crate::machines::{EPCSCF, ICSCF, SCSCF, accept, core_peer, new_edge, new_icscf, new_scscf, server, wic_peer};
 use crate::people::{Lie, Person};
+use crate::talk::Talks;
 use crate::tokens::{Grant, Waf};
 use bytes::Bytes;
 use epcscf::{Edge, FlowIds, KeysAnswer, KeysAsk};
@@ -15,7 +16,7 @@ use sip::{FlowId, Instant, Now, Peer, SeededEntropy, Transport};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
-use wic::{State, TokenGrant};
+use wic::{CallId, State, TokenGrant};
 
 const UNIX_START: u64 = 1_700_000_000;
 /// How long a token is good: shorter than the stay, so that tokens are refreshed too.
@@ -54,6 +55,11 @@ pub(crate) enum Happening {
     Token { wic: usize },
     Start { wic: usize },
     Leave { wic: usize },
+    Dial { wic: usize, to: usize },
+    Write { wic: usize, to: usize },
+    Answer { wic: usize, call: CallId },
+    Offer { wic: usize, call: CallId },
+    HangUp { wic: usize, call: CallId },
 }
 
 pub(crate) struct World {
@@ -64,6 +70,7 @@ pub(crate) struct World {
     pub(crate) hss: Hss,
     pub(crate) wics: Vec<Wic>,
     pub(crate) agenda: Agenda<Happening>,
+    pub(crate) talks: Talks,
     pub(crate) faults: Faults,
     /// While the HSS is silent.
     pub(crate) hss_silent_until: Instant,
@@ -86,6 +93,7 @@ impl World {
         let capabilities = ServerCapabilities { server_names: vec![server()], ..Default::default() };
         let config = HssConfig { home_network: "ims.example".into(), capabilities };
         let mut hss = Hss::open(config, Box::new(MemoryStore::default())).unwrap();
+        hss.provision_demo().unwrap();
         for subscriber in people.iter().filter_map(Person::subscriber) {
             // Two browsers of one user are one subscriber.
             let _ = hss.admin(AdminRequest::AddUser(subscriber));
@@ -98,6 +106,7 @@ impl World {
             hss,
             wics,
             agenda: Agenda::new(),
+            talks: Talks::default(),
             faults,
             hss_silent_until: now.mono,
             trace: 0,
@@ -224,6 +233,11 @@ impl World {
             Happening::Token { wic } => self.give_token(wic),
             Happening::Start { wic } => self.wics[wic].agent.start(now),
             Happening::Leave { wic } => self.wics[wic].agent.deregister(now),
+            Happening::Dial { wic, to } => self.dial(wic, to),
+            Happening::Write { wic, to } => self.write(wic, to),
+            Happening::Answer { wic, call } => self.answer(wic, call),
+            Happening::Offer { wic, call } => self.offer(wic, call),
+            Happening::HangUp { wic, call } => self.wics[wic].agent.hang_up(now, call),
         }
     }
 
@@ -321,7 +335,7 @@ impl World {
                 self.agenda.put(at, Happening::Token { wic: index });
             }
             wic::Output::Event(wic::Event::StateChanged(State::BackingOff { .. })) => self.wics[index].retries += 1,
-            wic::Output::Event(_) => {}
+            wic::Output::Event(event) => self.notice(index, event),
         }
     }
 
