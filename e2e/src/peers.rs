@@ -31,6 +31,11 @@ pub async fn load(tab: &Tab, name: &str, options: &Value) -> Result<()> {
     Ok(())
 }
 
+/// An address that is free now, for a program that can't be given a socket.
+pub fn free_udp() -> Result<SocketAddr> {
+    Ok(std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
 /// SIPp, running one of the scenarios in `sipp/`.
 pub struct Sipp {
     child: Child,

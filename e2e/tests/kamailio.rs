@@ -2,20 +2,14 @@
 
 use anyhow::Result;
 use e2e::Bed;
-use e2e::peers::Kamailio;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use e2e::peers::{self, Kamailio};
 use testbed::up::Nodes;
 use testbed::wic_shell::{Options, User, register};
-
-/// An address that is free now; the program that is to listen there can't be given a socket.
-fn free() -> Result<SocketAddr> {
-    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wic_registers_by_digest_at_kamailio_and_leaves() -> Result<()> {
     for algorithm in ["MD5", "SHA-256"] {
-        let listen = free()?;
+        let listen = peers::free_udp()?;
         let _kamailio = Kamailio::start("registrar", listen, &[&format!("ALGORITHM=\"{algorithm}\"")]).await?;
         let nodes = Nodes { ims: false, ..Nodes::ALL };
         let bed = Bed::start_nodes(nodes, |config| config.epcscf.core.icscf = listen).await?;
