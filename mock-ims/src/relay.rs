@@ -41,6 +41,7 @@ pub(crate) struct Context<O> {
 #[derive(Debug)]
 struct Branch {
     context: ServerKey,
+    to: Peer,
     deadline: Option<Instant>,
     /// Nothing has come from the next hop yet.
     silent: bool,
@@ -84,6 +85,11 @@ impl<O> Relays<O> {
         self.branches.get(&branch).map(|branch| branch.context)
     }
 
+    /// Where a branch was sent.
+    pub(crate) fn peer_of(&self, branch: ClientKey) -> Option<Peer> {
+        self.branches.get(&branch).map(|branch| branch.to)
+    }
+
     /// All requests.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ServerKey, &Context<O>)> {
         self.contexts.iter().map(|(key, context)| (*key, context))
@@ -115,7 +121,8 @@ impl<O> Relays<O> {
         context.live += 1;
         let deadline = now + patience;
         self.deadlines.insert((deadline, branch));
-        self.branches.insert(branch, Branch { context: key, deadline: Some(deadline), silent: true, ends_as: None });
+        self.branches
+            .insert(branch, Branch { context: key, to, deadline: Some(deadline), silent: true, ends_as: None });
         Some(branch)
     }
 

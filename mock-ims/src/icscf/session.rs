@@ -71,8 +71,8 @@ impl Icscf {
         if proxy::preprocess_route(&mut copy, self.name.own()).is_err() {
             return;
         }
-        self.enter(&mut copy, &from);
-        let Some(to) = self.next_peer(&mut copy) else { return };
+        let trusted = self.enter(&mut copy, &from);
+        let Some(to) = self.next_peer(&mut copy).filter(|to| trusted || self.is_scscf(to)) else { return };
         if self.name.depart(&mut self.front, &request, &mut copy, to).is_ok() {
             self.front.transactions.send(copy.into(), to);
         }
@@ -99,8 +99,11 @@ impl Icscf {
         self.relays.refuse(now, &mut self.front, key, &rejection.into());
     }
 
-    /// A response of an S-CSCF; false when it answers nothing that was forwarded here.
-    pub(super) fn on_session_response(&mut self, now: Instant, key: ClientKey, response: Response) {
+    /// A response to what was forwarded.
+    pub(super) fn on_session_response(&mut self, now: Instant, key: ClientKey, mut response: Response) {
+        if let Some(from) = self.relays.peer_of(key).filter(|from| !self.config.network.trusts(from)) {
+            boundary::enter(&mut response.headers, self.config.network.user_at(&from));
+        }
         if let Some(turns) = self.relays.on_response(now, &mut self.front, key, response) {
             self.take(now, turns);
         }
@@ -152,6 +155,10 @@ impl Icscf {
         let routed = copy.headers.has(&HeaderName::Route);
         if request.to()?.tag().is_some() || (routed && trusted) {
             let to = self.next_peer(&mut copy).ok_or_else(policy::unreachable_hop)?;
+            // Which dialogs a stranger is in, an S-CSCF knows.
+            if !trusted && !self.is_scscf(&to) {
+                return Err(Refusal::forbidden("a Route past the S-CSCF, from outside the trust domain"));
+            }
             return Ok((session(copy, false), Plan::Send(to)));
         }
         if routed {
@@ -232,6 +239,10 @@ impl Icscf {
     fn next_peer(&self, copy: &mut Request) -> Option<Peer> {
         let hop = proxy::next_hop(copy).ok()?;
         self.config.network.resolve(&hop)
+    }
+
+    fn is_scscf(&self, to: &Peer) -> bool {
+        self.config.scscfs.iter().any(|candidate| candidate.peer.addr == to.addr)
     }
 
     /// Takes out what a peer may not say; whether it may say anything.

@@ -12,7 +12,7 @@ use sip::headers::{CSeq, RecordRoute, SessionExpires};
 use sip::proxy::Own;
 use sip::transaction::ServerKey;
 use sip::{HeaderName, Headers, Instant, Method, Request, Response};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 /// All calls.
@@ -20,12 +20,21 @@ use std::time::Duration;
 pub(super) struct Calls {
     all: BTreeMap<CallKey, Call>,
     by_dialog: HashMap<DialogId, CallKey>,
+    by_set: HashMap<SetId, BTreeSet<CallKey>>,
+    /// The early ones of each INVITE.
+    by_invite: HashMap<ServerKey, Vec<CallKey>>,
+    /// Calls that ended so short a time ago that an old 2xx could bring them back.
+    ended: HashSet<DialogId>,
+    endings: VecDeque<(Instant, DialogId)>,
     deadlines: BTreeSet<(Instant, CallKey)>,
     next: u64,
     /// When a call without session timer is given up for lost.
     lifetime: Duration,
     limit: usize,
 }
+
+/// For how long a 2xx may still come that was sent before its call ended: 64·T1 (RFC 6026).
+const AFTERLIFE: Duration = Duration::from_secs(32);
 
 /// A call, as long as it is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,8 +45,6 @@ pub(super) struct CallKey(u64);
 pub(super) struct Call {
     /// As the one who calls sees it.
     pub(super) id: DialogId,
-    /// The INVITEs that are under way, as long as it is early.
-    early: BTreeSet<ServerKey>,
     caller: End,
     callee: End,
     parties: Vec<Party>,
@@ -78,7 +85,18 @@ impl Party {
 
 impl Calls {
     pub(super) fn new(lifetime: Duration, limit: usize) -> Self {
-        Self { all: BTreeMap::new(), by_dialog: HashMap::new(), deadlines: BTreeSet::new(), next: 0, lifetime, limit }
+        Self {
+            all: BTreeMap::new(),
+            by_dialog: HashMap::new(),
+            by_set: HashMap::new(),
+            by_invite: HashMap::new(),
+            ended: HashSet::new(),
+            endings: VecDeque::new(),
+            deadlines: BTreeSet::new(),
+            next: 0,
+            lifetime,
+            limit,
+        }
     }
 
     /// How many there are.
@@ -110,15 +128,16 @@ impl Calls {
         };
         let Some(call) = self.all.get_mut(&key) else { return };
         if !call.parties.contains(&party) {
+            self.by_set.entry(party.set).or_default().insert(key);
             call.parties.push(party);
         }
         if !response.status.is_success() {
-            if !call.callee.dialog.is_confirmed() {
-                call.early.insert(context);
+            let early = self.by_invite.entry(context).or_default();
+            if !early.contains(&key) {
+                early.push(key);
             }
             return;
         }
-        call.early.clear();
         let _ = call.callee.dialog.confirm(&downstream(response, own));
         let _ = call.caller.dialog.confirm(response);
         self.settle_deadline(now, key, response);
@@ -126,9 +145,11 @@ impl Calls {
 
     /// A final answer went to the caller: early calls of that INVITE are over.
     pub(super) fn end_early(&mut self, context: ServerKey) {
-        let over: Vec<CallKey> =
-            self.all.iter().filter(|(_, call)| call.early.contains(&context)).map(|(key, _)| *key).collect();
-        over.into_iter().for_each(|key| drop(self.remove(key)));
+        for key in self.by_invite.remove(&context).unwrap_or_default() {
+            if self.all.get(&key).is_some_and(|call| !call.callee.dialog.is_confirmed()) {
+                self.remove(key);
+            }
+        }
     }
 
     /// The call that a request is in.
@@ -161,7 +182,7 @@ impl Calls {
             _ => method == Method::Bye && status.is_final(),
         };
         if over {
-            self.remove(within.key);
+            self.end(now, within.key);
             return;
         }
         let answerer = if within.from_caller { &mut call.callee } else { &mut call.caller };
@@ -175,20 +196,33 @@ impl Calls {
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Call> {
         let mut gone = Vec::new();
         while let Some((_, key)) = self.deadlines.first().filter(|(at, _)| *at <= now).copied() {
-            gone.extend(self.remove(key));
+            gone.extend(self.end(now, key));
         }
         gone
+    }
+
+    /// Takes out a call that is over.
+    pub(super) fn end(&mut self, now: Instant, key: CallKey) -> Option<Call> {
+        let call = self.remove(key)?;
+        while let Some((_, id)) = self.endings.pop_front_if(|(until, _)| *until <= now) {
+            self.ended.remove(&id);
+        }
+        if self.endings.len() < self.limit && self.ended.insert(call.id.clone()) {
+            self.endings.push_back((now + AFTERLIFE, call.id.clone()));
+        }
+        Some(call)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes out the confirmed calls that `doomed` says true of a party of.
-    pub(super) fn take(&mut self, doomed: impl Fn(&Party) -> bool) -> Vec<Call> {
+    /// Takes out the confirmed calls of a set that `doomed` says true of a party of.
+    pub(super) fn take(&mut self, now: Instant, set: SetId, doomed: impl Fn(&Party) -> bool) -> Vec<Call> {
         let is_doomed = |call: &Call| call.callee.dialog.is_confirmed() && call.parties.iter().any(&doomed);
-        let keys: Vec<CallKey> = self.all.iter().filter(|(_, call)| is_doomed(call)).map(|(key, _)| *key).collect();
-        keys.into_iter().filter_map(|key| self.remove(key)).collect()
+        let of_set = self.by_set.get(&set).into_iter().flatten();
+        let keys: Vec<CallKey> = of_set.filter(|key| self.all.get(key).is_some_and(is_doomed)).copied().collect();
+        keys.into_iter().filter_map(|key| self.end(now, key)).collect()
     }
 
     fn make(
@@ -199,7 +233,7 @@ impl Calls {
         response: &Response,
         own: &Own,
     ) -> Option<CallKey> {
-        if self.all.len() >= self.limit {
+        if self.all.len() >= self.limit || self.ended.contains(&id) {
             return None;
         }
         let mut upstream = invite.clone();
@@ -214,7 +248,6 @@ impl Calls {
         let deadline = now + self.lifetime;
         let call = Call {
             id: id.clone(),
-            early: BTreeSet::new(),
             caller: End { dialog: caller, cseq },
             callee: End { dialog: callee, cseq: 0 },
             parties: Vec::new(),
@@ -235,8 +268,16 @@ impl Calls {
         self.deadlines.insert((call.deadline, key));
     }
 
-    pub(super) fn remove(&mut self, key: CallKey) -> Option<Call> {
+    fn remove(&mut self, key: CallKey) -> Option<Call> {
         let call = self.all.remove(&key)?;
+        for party in &call.parties {
+            if let Some(calls) = self.by_set.get_mut(&party.set) {
+                calls.remove(&key);
+                if calls.is_empty() {
+                    self.by_set.remove(&party.set);
+                }
+            }
+        }
         self.by_dialog.remove(&call.id);
         self.deadlines.remove(&(call.deadline, key));
         Some(call)

@@ -15,12 +15,14 @@ use ims::reginfo::{self, ContactEvent};
 use sip::dialog::{self, Dialog, DialogId};
 use sip::headers::{Contact, Event as EventHeader, SubscriptionState};
 use sip::{Instant, Method, Request, Response};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// All subscriptions.
 #[derive(Debug, Default)]
 pub(super) struct Notifier {
     all: BTreeMap<WatchId, Watch>,
+    by_dialog: HashMap<DialogId, WatchId>,
+    by_set: HashMap<SetId, BTreeSet<WatchId>>,
     deadlines: BTreeSet<(Instant, WatchId)>,
     /// What has something to be told.
     due: BTreeSet<WatchId>,
@@ -61,26 +63,37 @@ impl Notifier {
     }
 
     fn find(&self, id: &DialogId) -> Option<WatchId> {
-        self.all.iter().find(|(_, watch)| watch.dialog.id() == id).map(|(id, _)| *id)
+        self.by_dialog.get(id).copied()
     }
 
     fn watching(&self, set: SetId) -> usize {
-        self.all.values().filter(|watch| watch.set == set).count()
+        self.by_set.get(&set).map_or(0, BTreeSet::len)
+    }
+
+    /// Changes each subscription to a set; it then has something to be told.
+    fn each_of(&mut self, set: SetId, change: impl Fn(&mut Watch)) {
+        for id in self.by_set.get(&set).into_iter().flatten() {
+            if let Some(watch) = self.all.get_mut(id) {
+                change(watch);
+                self.due.insert(*id);
+            }
+        }
     }
 
     /// Something happened to a contact.
     fn changed(&mut self, set: SetId, told: &Told) {
-        for (id, watch) in self.all.iter_mut().filter(|(_, watch)| watch.set == set) {
+        self.each_of(set, |watch| {
             watch.changes.retain(|old| old.binding != told.binding);
             watch.changes.push(told.clone());
-            self.due.insert(*id);
-        }
+        });
     }
 
     fn insert(&mut self, watch: Watch) -> WatchId {
         self.next += 1;
         let id = WatchId(self.next);
         self.deadlines.insert((watch.expires_at, id));
+        self.by_dialog.insert(watch.dialog.id().clone(), id);
+        self.by_set.entry(watch.set).or_default().insert(id);
         self.all.insert(id, watch);
         self.due.insert(id);
         id
@@ -89,6 +102,13 @@ impl Notifier {
     fn remove(&mut self, id: WatchId) {
         if let Some(watch) = self.all.remove(&id) {
             self.deadlines.remove(&(watch.expires_at, id));
+            self.by_dialog.remove(watch.dialog.id());
+            if let Some(watches) = self.by_set.get_mut(&watch.set) {
+                watches.remove(&id);
+                if watches.is_empty() {
+                    self.by_set.remove(&watch.set);
+                }
+            }
         }
         self.due.remove(&id);
     }
@@ -111,18 +131,13 @@ impl Scscf {
     pub(super) fn watchers_lose(&mut self, now: Instant, gone: &Gone, event: ContactEvent, retry_after: Option<u32>) {
         self.notifier.changed(gone.set, &told_of(now, &gone.binding, event, retry_after));
         if gone.ended.is_some() {
-            for watch in self.notifier.all.values_mut().filter(|watch| watch.set == gone.set) {
-                watch.over = Some("noresource");
-            }
+            self.notifier.each_of(gone.set, |watch| watch.over = Some("noresource"));
         }
     }
 
     /// The identities of a set are others now.
     pub(super) fn watchers_see_profile(&mut self, set: SetId) {
-        for (id, watch) in self.notifier.all.iter_mut().filter(|(_, watch)| watch.set == set) {
-            watch.full = true;
-            self.notifier.due.insert(*id);
-        }
+        self.notifier.each_of(set, |watch| watch.full = true);
     }
 
     pub(super) fn expire_watches(&mut self, now: Instant) {

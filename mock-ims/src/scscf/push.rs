@@ -120,7 +120,7 @@ impl Scscf {
             Some(range) => open(&Identity::Wildcard(range.clone())),
             None => open(&Identity::Distinct(party.identity.clone())),
         };
-        self.release_where(now, |party| party.set == set && !serves(party));
+        self.release_where(now, set, |party| !serves(party));
         self.registrar.replace_profile(set, profile.clone());
         self.watchers_see_profile(set);
     }

@@ -107,6 +107,8 @@ pub(crate) struct Registrar {
     sets: BTreeMap<SetId, Registration>,
     by_impu: HashMap<Impu, SetId>,
     by_range: HashMap<String, SetId>,
+    /// Temporary GRUUs by their user part.
+    by_gruu: HashMap<String, (SetId, BindingId)>,
     by_impi: HashMap<Impi, BTreeSet<SetId>>,
     expiries: BTreeSet<(Instant, SetId, BindingId)>,
     next_id: u64,
@@ -245,17 +247,13 @@ impl Registrar {
 
     /// The binding that a GRUU stands for, and its set (RFC 5627 §5.4).
     pub(crate) fn find_gruu(&self, uri: &SipUri) -> Option<(SetId, BindingId)> {
+        if uri.params.value("gr").is_none() {
+            return self.by_gruu.get(uri.user.as_deref()?).copied();
+        }
+        let id = self.set_of(&Impu::parse(&uri.to_string()).ok()?)?;
         let is = |gruu: &String| gruu.parse::<SipUri>().is_ok_and(|gruu| gruu.equivalent(uri));
-        let of_binding = |binding: &&Binding| {
-            binding.gruus.as_ref().is_some_and(|gruus| is(&gruus.public) || gruus.temporary.iter().any(is))
-        };
-        // A public GRUU names its user; a temporary one hides it.
-        let named = Impu::parse(&uri.to_string()).ok().and_then(|impu| self.set_of(&impu));
-        let sets: Vec<(&SetId, &Registration)> = match named {
-            Some(id) => self.sets.get_key_value(&id).into_iter().collect(),
-            None => self.sets.iter().collect(),
-        };
-        sets.into_iter().find_map(|(id, set)| Some((*id, set.bindings.iter().find(of_binding)?.id)))
+        let of_binding = |binding: &&Binding| binding.gruus.as_ref().is_some_and(|gruus| is(&gruus.public));
+        Some((id, self.sets.get(&id)?.bindings.iter().find(of_binding)?.id))
     }
 
     /// Removes some bindings; the last one of its set takes the set with it.
@@ -385,6 +383,9 @@ impl Registrar {
         let old = set.position(&register.impi, &update.key).map(|at| set.bindings.remove(at));
         // A binding keeps its number: those who watch it know it by that (RFC 3680 §5.1).
         let own = old.as_ref().map_or(fresh, |old| old.id);
+        for gruu in old.iter().flat_map(Binding::temporary_users) {
+            self.by_gruu.remove(&gruu);
+        }
         if let Some(expires_at) = old.as_ref().and_then(|old| old.expires_at) {
             self.expiries.remove(&(expires_at, id, own));
         }
@@ -409,6 +410,7 @@ impl Registrar {
             event: if old.is_some() { ContactEvent::Refreshed } else { ContactEvent::Registered },
             id: own,
         };
+        self.by_gruu.extend(binding.temporary_users().map(|gruu| (gruu, (id, own))));
         set.bindings.push(binding);
         self.expiries.insert((expires_at, id, own));
         self.by_impi.entry(register.impi.clone()).or_default().insert(id);
@@ -444,6 +446,9 @@ impl Registrar {
         for (binding, last) in gone.iter().zip(&lasts) {
             if let Some(expires_at) = binding.expires_at {
                 self.expiries.remove(&(expires_at, id, binding.id));
+            }
+            for gruu in binding.temporary_users() {
+                self.by_gruu.remove(&gruu);
             }
             if *last && let Some(sets) = self.by_impi.get_mut(&binding.impi) {
                 sets.remove(&id);
@@ -505,6 +510,12 @@ impl Binding {
     /// Whether it was bound by configuration, not by a REGISTER.
     pub fn is_static(&self) -> bool {
         self.expires_at.is_none()
+    }
+
+    /// The user parts of its temporary GRUUs.
+    fn temporary_users(&self) -> impl Iterator<Item = String> + use<'_> {
+        let gruus = self.gruus.iter().flat_map(|gruus| &gruus.temporary);
+        gruus.filter_map(|gruu| gruu.parse::<SipUri>().ok()?.user.map(String::from))
     }
 
     /// For how many more seconds it is bound.

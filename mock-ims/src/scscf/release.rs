@@ -3,7 +3,7 @@
 
 use super::calls::{Call, Party};
 use super::event::Event;
-use super::registrar::Gone;
+use super::registrar::{Gone, SetId};
 use super::session::Role;
 use super::{OwnRequest, Scscf};
 use crate::policy;
@@ -16,16 +16,17 @@ impl Scscf {
     /// A contact went: with it go the calls over it.
     pub(super) fn release_calls_of(&mut self, now: Instant, gone: &Gone) {
         let (set, id, ended) = (gone.set, gone.binding.id(), gone.ended.is_some());
-        self.release_where(now, |party| party.set == set && (ended || party.binding == Some(id)));
+        self.release_where(now, set, |party| ended || party.binding == Some(id));
         for branch in self.branches_to(set, id) {
             self.relays.give_up(now, &mut self.front, branch, policy::not_registered());
         }
         self.drop_targets(set, id);
     }
 
-    /// Ends the calls that `doomed` says true of a party of.
-    pub(super) fn release_where(&mut self, now: Instant, doomed: impl Fn(&Party) -> bool) {
-        for call in self.calls.take(&doomed) {
+    /// Ends the calls of a set that `doomed` says true of a party of.
+    pub(super) fn release_where(&mut self, now: Instant, set: SetId, doomed: impl Fn(&Party) -> bool) {
+        let doomed = |party: &Party| party.set == set && doomed(party);
+        for call in self.calls.take(now, set, doomed) {
             self.release(now, call);
         }
         let calls = |role: &Role| matches!(role, Role::Originating);

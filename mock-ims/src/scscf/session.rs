@@ -283,12 +283,15 @@ impl Scscf {
         self.take(now, turns);
     }
 
-    pub(super) fn on_session_response(&mut self, now: Instant, branch: ClientKey, response: Response) {
+    pub(super) fn on_session_response(&mut self, now: Instant, branch: ClientKey, mut response: Response) {
         if let Some(what) = self.own.get(&branch).cloned() {
             return self.on_own_response(&what, &response);
         }
         if response.status == StatusCode::FLOW_FAILED && self.target_of(branch).is_some() {
             return self.on_flow_failed(now, branch);
+        }
+        if let Some(from) = self.relays.peer_of(branch).filter(|from| !self.network.trusts(from)) {
+            boundary::enter(&mut response.headers, self.network.user_at(&from));
         }
         self.watch_call(now, branch, &response);
         if let Some(turns) = self.relays.on_response(now, &mut self.front, branch, response) {
@@ -326,7 +329,7 @@ impl Scscf {
         if let Some(context) = context.filter(|context| context.request.method == Method::Bye)
             && let Role::InDialog(Some(within)) = context.owner.role
         {
-            self.calls.remove(within.key);
+            self.calls.end(now, within.key);
         }
         self.try_other_flow(now, branch);
         let why = Rejection::new(StatusCode::SERVER_TIME_OUT, "the next hop does not answer (RFC 3261 §16.8)");

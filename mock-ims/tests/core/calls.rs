@@ -97,6 +97,12 @@ fn a_plain_user_agent_is_called_and_calls() {
         assert!(!arrived.request.headers.has(&inside), "{}", arrived.request);
     }
 
+    let mut answer = User::of("sipp").answer(&arrived, 200);
+    answer.headers.set(HeaderName::PAssertedIdentity, "<sip:bob@ims.example>");
+    world.reply(&arrived, &answer);
+    let ok = world.responses().pop().unwrap();
+    assert_eq!(ok.headers.value(&HeaderName::PAssertedIdentity), Some("<sip:sipp@ims.example>"), "not what it claims");
+
     let mut plain = User { impu: "sip:sipp@ims.example".into(), ..User::of("sipp") };
     let mut call = plain.request("INVITE", "sip:alice@ims.example");
     call.headers.remove(&HeaderName::Route);

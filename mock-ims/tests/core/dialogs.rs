@@ -219,6 +219,26 @@ fn a_call_that_an_end_does_not_know_is_forgotten() {
     }
 }
 
+/// A 2xx that comes again when its call is over brings nothing back.
+#[test]
+fn a_late_copy_of_the_answer_makes_no_call() {
+    let mut world = World::new();
+    let (mut alice, bob) = (world.register("alice"), world.register("bob"));
+    world.originate(&alice.request("INVITE", "sip:bob@ims.example"));
+    let arrived = world.one_arrived();
+    let ok = bob.answer(&arrived, 200);
+    world.reply(&arrived, &ok);
+    let mut callee = End::callee(&arrived, &bob);
+    world.originate(&callee.request(Method::Bye));
+    let bye = world.one_arrived();
+    world.reply(&bye, &alice.answer(&bye, 200));
+    assert_eq!(world.scscf.calls(), 0);
+    world.reply(&arrived, &ok);
+    assert_eq!(world.scscf.calls(), 0);
+    world.advance(Duration::from_secs(700));
+    assert!(world.is_idle_at_last());
+}
+
 /// An S-CSCF that has lost its memory still passes on what its recorded route brings.
 #[test]
 fn a_restarted_scscf_passes_on_what_is_in_a_dialog() {
@@ -242,6 +262,20 @@ fn a_stranger_has_no_way_into_a_dialog() {
     world.start(STRANGER, SCSCF, &forged);
     assert_eq!(world.statuses(), [481]);
     assert!(world.arrived().is_empty() && world.scscf.calls() == 1);
+}
+
+/// Nor has it a way past the S-CSCF, which knows whose dialogs are whose.
+#[test]
+fn a_stranger_has_no_way_past_the_scscf() {
+    let mut world = World::new();
+    let (.., mut caller, _) = call(&mut world);
+    for method in [Method::Bye, Method::Ack] {
+        let mut forged = caller.request(method);
+        forged.headers.set(HeaderName::Route, "<sip:flow-bob@epcscf1.ims.example;lr>");
+        world.start(STRANGER, ICSCF, &forged);
+    }
+    assert_eq!(world.statuses(), [403], "the ACK gets no answer");
+    assert!(world.arrived().is_empty());
 }
 
 /// A plain user agent ends its call: by the S-CSCF that recorded its route, or by way of the I-CSCF

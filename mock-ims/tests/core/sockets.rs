@@ -1,13 +1,14 @@
 //! The same over real sockets: the shell around the three machines.
 
 use crate::client::{Client, challenge};
+use crate::user::User;
 use crate::world::{impi, impu};
 use mock_ims::hss::{AdminAnswer, AdminRequest, administer};
-use mock_ims::{Config, Running, Server, Taps};
+use mock_ims::{Config, Running, Server, StaticRoute, Taps};
 use sip::digest::{Algorithm, Ha1};
 use sip::{Framing, HeaderName, Message, Request, Response, StatusCode};
 use sip_net::Mw;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
@@ -155,4 +156,48 @@ async fn an_operators_command_reaches_the_running_core_and_outlives_it() {
     };
     assert!(!users.iter().any(|user| user.impi == impi("alice")), "still removed, nobody running");
     assert!(users.iter().any(|user| user.impi == impi("bob")));
+}
+
+/// A plain user agent at a fixed address is called and answers, over real sockets and with the
+/// names of the demo's configuration.
+#[tokio::test]
+async fn a_plain_user_agent_is_called_over_real_sockets() {
+    let folder = TempDir::new().unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (edge, plain) = (UdpSocket::bind(any).await.unwrap(), UdpSocket::bind(any).await.unwrap());
+    let (edge_addr, plain_addr) = (edge.local_addr().unwrap(), plain.local_addr().unwrap());
+    let icscf = Mw::bind(any, trace::Tap::default()).await.unwrap();
+    let scscf = Mw::bind(any, trace::Tap::default()).await.unwrap();
+    let (icscf_addr, scscf_addr) = (icscf.addr(), scscf.addr());
+    let config = Config {
+        trusted_nodes: vec![edge_addr.into()],
+        hosts: BTreeMap::from([("epcscf1.ims.example".to_owned(), edge_addr)]),
+        routes: vec![StaticRoute { to: "sip:sipp@ims.example".into(), address: plain_addr, tcp: false }],
+        ..Config::default()
+    };
+    let running = Server::start(config, icscf, scscf, folder.path(), Taps::default()).await.unwrap();
+    let mut alice = Client { edge: edge_addr.to_string(), ..Client::of("alice") };
+    let register = alice.register_by_tna(600, "");
+    assert_eq!(exchange(&edge, icscf_addr, &register).await.status, StatusCode::OK);
+
+    let text = User::of("alice").request("MESSAGE", "sip:sipp@ims.example").to_string();
+    let message = crate::client::request(&text.replace("127.0.0.1:5060", &edge_addr.to_string()));
+    let answering = tokio::spawn(async move {
+        let mut buffer = vec![0; 65_536];
+        let (length, from) = plain.recv_from(&mut buffer).await.unwrap();
+        let Ok(Message::Request(request)) = Message::parse(buffer[..length].to_vec(), Framing::Datagram) else {
+            panic!("not a request")
+        };
+        plain.send_to(&request.respond(StatusCode::OK).to_bytes(), from).await.unwrap();
+        request
+    });
+    assert_eq!(exchange(&edge, scscf_addr, &message).await.status, StatusCode::OK);
+    let arrived = answering.await.unwrap();
+    assert!(!arrived.headers.has(&HeaderName::PChargingVector));
+
+    // The anchor of the demo's range was bound when the core started.
+    let anchor = "sip:trunk@partner.ims.example".parse().unwrap();
+    let bound = running.scscf(move |scscf, _| scscf.registration(&anchor).map(|set| set.bindings.len())).await;
+    assert_eq!(bound, Some(Some(1)));
+    running.shutdown().await;
 }
