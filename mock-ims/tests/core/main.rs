@@ -14,6 +14,7 @@ mod registrar;
 mod request_digest;
 mod served;
 mod sockets;
+mod storm;
 mod tna;
 mod user;
 mod world;

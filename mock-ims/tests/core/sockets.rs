@@ -197,7 +197,15 @@ async fn a_plain_user_agent_is_called_over_real_sockets() {
 
     // The anchor of the demo's range was bound when the core started.
     let anchor = "sip:trunk@partner.ims.example".parse().unwrap();
-    let bound = running.scscf(move |scscf, _| scscf.registration(&anchor).map(|set| set.bindings.len())).await;
-    assert_eq!(bound, Some(Some(1)));
+    while running
+        .scscf({
+            let anchor: ims::Impu = Clone::clone(&anchor);
+            move |scscf, _| scscf.registration(&anchor).map(|set| set.bindings.len())
+        })
+        .await
+        != Some(Some(1))
+    {
+        tokio::task::yield_now().await;
+    }
     running.shutdown().await;
 }

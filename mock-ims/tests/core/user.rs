@@ -136,7 +136,8 @@ impl End {
         let is_edge = |route: &Route| route.uri.to_string().contains("epcscf1");
         let routes: Vec<Route> = request.headers.all::<Route>().unwrap().into_iter().skip_while(is_edge).collect();
         sip::proxy::set_routes(&mut request, &routes);
-        let branch = format!("{}{}", self.dialog.id().local_tag, self.requests);
+        let id = self.dialog.id();
+        let branch = format!("{}-{}{}", id.call_id, id.local_tag, self.requests);
         let via = format!("SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKd{branch};rport");
         request.headers.push_front(HeaderName::Via, via);
         request
