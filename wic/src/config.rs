@@ -15,7 +15,8 @@ pub struct Config {
     pub instance: InstanceId,
     /// The expiry that it asks for.
     pub expires: Duration,
-    /// Whether it subscribes to what happens to its registration (RFC 3680, TS 24.229 §5.1.1.3).
+    /// Whether it subscribes to what happens to its registration (RFC 3680), as a UE must (TS 24.229
+    /// §5.1.1.3). A network that grants none is left alone.
     pub reg_event: bool,
     /// Its timers.
     pub timers: Timers,
@@ -24,13 +25,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// A WIC with the default expiry (one hour) and timers.
+    /// A WIC with the default expiry (one hour), timers and limits.
     pub fn new(access: Access, instance: InstanceId) -> Self {
         Self {
             access,
             instance,
             expires: Duration::from_secs(3600),
-            reg_event: false,
+            reg_event: true,
             timers: Timers::default(),
             limits: Limits::default(),
         }

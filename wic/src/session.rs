@@ -11,7 +11,7 @@ mod timer;
 
 use sip::dialog::DialogId;
 use sip::headers::{Reason, Replaces};
-use sip::transaction::{ClientKey, ServerKey};
+use sip::transaction::ClientKey;
 use sip::{Instant, Method, Request, Response, StatusCode};
 
 use crate::line::{Io, Owner};
@@ -340,24 +340,4 @@ impl Session {
 fn remote_tag(response: &Response) -> sip::Text {
     let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned));
     tag.unwrap_or_default().into()
-}
-
-/// The INVITE that `key` is the transaction of, if it is still unanswered.
-impl Session {
-    /// A CANCEL of the INVITE `key`: ends a call that is not answered. The tag of our answers to
-    /// that INVITE.
-    pub(crate) fn on_cancel(&mut self, io: &mut Io<'_>, key: ServerKey, cancel: &Request) -> Option<String> {
-        match &self.stage {
-            Stage::In(called) if called.key == key => {}
-            _ => return None,
-        }
-        let Stage::In(called) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
-        let tag = called.leg.local_tag().to_owned();
-        called.refuse(io, StatusCode::REQUEST_TERMINATED);
-        let (status, text) = crate::party::reason(&cancel.headers);
-        let status = status.and_then(StatusCode::new).unwrap_or(StatusCode::REQUEST_TERMINATED);
-        let text = if text.is_empty() { "the caller gave up" } else { &text };
-        self.end(io, EndedBy::Peer, Some(status), text);
-        Some(tag)
-    }
 }

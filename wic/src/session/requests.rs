@@ -29,6 +29,23 @@ impl Session {
         }
     }
 
+    /// A CANCEL of the INVITE `key`: ends a call that is not answered. The tag of our answers to
+    /// that INVITE.
+    pub(crate) fn on_cancel(&mut self, io: &mut Io<'_>, key: ServerKey, cancel: &Request) -> Option<String> {
+        match &self.stage {
+            Stage::In(called) if called.key == key => {}
+            _ => return None,
+        }
+        let Stage::In(called) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
+        let tag = called.leg.local_tag().to_owned();
+        called.refuse(io, StatusCode::REQUEST_TERMINATED);
+        let (status, text) = party::reason(&cancel.headers);
+        let status = status.and_then(StatusCode::new).unwrap_or(StatusCode::REQUEST_TERMINATED);
+        let text = if text.is_empty() { "the caller gave up" } else { &text };
+        self.end(io, EndedBy::Peer, Some(status), text);
+        Some(tag)
+    }
+
     /// Takes the sequence number and the target of a request.
     pub(crate) fn receive(&mut self, request: &Request, dialog: &DialogId) -> Result<(), sip::Rejection> {
         match self.leg(dialog) {

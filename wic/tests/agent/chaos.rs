@@ -108,7 +108,7 @@ fn call_of(event: &Event) -> Option<wic::CallId> {
 
 #[test]
 fn nothing_is_left_of_calls_and_messages_whatever_happens() {
-    for seed in 0..400 {
+    for seed in 0..150 {
         run(seed * 2 + 1000);
     }
 }
@@ -116,7 +116,7 @@ fn nothing_is_left_of_calls_and_messages_whatever_happens() {
 /// The network drops us for good: all is released at once.
 #[test]
 fn nothing_is_left_when_the_registration_ends() {
-    for seed in 0..100 {
+    for seed in 0..50 {
         let mut dice = Dice(SeededEntropy::new(seed));
         let mut pair = Pair::seeded(seed * 2 + 5000, |_| {});
         for _ in 0..60 {

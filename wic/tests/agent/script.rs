@@ -205,13 +205,20 @@ pub(crate) fn digest_config() -> Config {
         REALM.parse().unwrap(),
         PASSWORD.into(),
     );
-    Config::new(Access::Digest(access), instance())
+    unwatched(Access::Digest(access))
 }
 
 pub(crate) fn token_config(scenario: TokenScenario) -> Config {
     let mut access = TokenAccess::new(scenario);
     access.authz_servers.push(AUTHZ.to_owned());
-    Config::new(Access::Token(access), instance())
+    unwatched(Access::Token(access))
+}
+
+/// Without the subscription to its own registration, which has tests of its own.
+fn unwatched(access: Access) -> Config {
+    let mut config = Config::new(access, instance());
+    config.reg_event = false;
+    config
 }
 
 fn instance() -> InstanceId {
