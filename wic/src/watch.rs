@@ -147,7 +147,9 @@ impl Watch {
             let newest = fate_of(&told, contact);
             match self.view.apply(told) {
                 Ok(reginfo::Applied::New) => {
-                    fate = newest;
+                    let over = !matches!(newest, Fate::Kept | Fate::Shortened(_));
+                    // An identity that leaves the set takes its contacts with it, and no others.
+                    fate = if over && self.is_bound(contact) { Fate::Kept } else { newest };
                     if self.view.registrations().len() > MOST_IDENTITIES {
                         self.view = View::default();
                     }
@@ -188,6 +190,12 @@ impl Watch {
             }
             _ => Err(stranger()),
         }
+    }
+
+    /// Whether some identity has our contact, as far as we were told.
+    fn is_bound(&self, ours: &Uri) -> bool {
+        let mut contacts = self.view.registrations().iter().flat_map(|registration| &registration.contacts);
+        contacts.any(|contact| contact.active && is_ours(contact, ours))
     }
 
     fn ask(&mut self, io: &mut Io<'_>) {
@@ -270,8 +278,8 @@ fn read(notify: &Request) -> Result<Option<RegInfo>, Box<Response>> {
 
 /// What a document says of our contact. As long as one identity has it, we are registered.
 fn fate_of(told: &RegInfo, ours: &Uri) -> Fate {
-    let is_ours = |contact: &&RegContact| contact.uri.parse::<Uri>().is_ok_and(|uri| uri.equivalent(ours));
-    let contacts: Vec<&RegContact> = told.registrations.iter().flat_map(|r| &r.contacts).filter(is_ours).collect();
+    let contacts: Vec<&RegContact> =
+        told.registrations.iter().flat_map(|r| &r.contacts).filter(|contact| is_ours(contact, ours)).collect();
     if let Some(active) = contacts.iter().find(|contact| contact.active) {
         return match (active.event, active.expires) {
             (ContactEvent::Shortened, Some(expires)) => Fate::Shortened(Duration::from_secs(expires.into())),
@@ -295,6 +303,10 @@ fn fate_of(told: &RegInfo, ours: &Uri) -> Fate {
         }
         None => Fate::Kept,
     }
+}
+
+fn is_ours(contact: &RegContact, ours: &Uri) -> bool {
+    contact.uri.parse::<Uri>().is_ok_and(|uri| uri.equivalent(ours))
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

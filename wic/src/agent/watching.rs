@@ -1,11 +1,11 @@
-//! What the network says of the registration, and what follows (TS 24.229 §5.1.1.7, spec of RFC
-//! 3680 §3.7.2).
+//! What the network says of the registration, and what follows (TS 24.229 §5.1.1.7, RFC 3680
+//! §3.7.2).
 
 use sip::transaction::{ClientKey, ServerKey};
 use sip::{Instant, Now, Request, Response, StatusCode};
 
 use super::Agent;
-use crate::registration::{Purpose, refresh_after};
+use crate::registration::refresh_after;
 use crate::watch::{Fate, Watch};
 use crate::{Cause, Event, Failure, State};
 
@@ -62,6 +62,11 @@ impl Agent {
                 let failure = Failure::new(Cause::Deregistered, text);
                 self.fail(now, failure.advise("The operator has ended it. Registering again needs their consent."));
             }
+            // The eP-CSCF ends in our name what outlived its token.
+            Fate::Unregistered if self.token_by.is_some() || self.token_has_expired(now) => {
+                let text = "the registration ended with its token";
+                self.renew(now, Failure::new(Cause::Expired, text), None);
+            }
             Fate::Unregistered => self.finish(now, true),
         }
     }
@@ -80,12 +85,10 @@ impl Agent {
             return self.back_off(now, cause, None);
         }
         self.event(Event::Failed(cause));
-        if self.token_by.is_some() {
-            return self.set_state(State::FetchingToken);
-        }
-        self.set_state(State::Registering);
-        if self.answer_by.is_none() {
-            self.send_register(now, Purpose::Bind);
+        // One REGISTER at a time: the one that is out may do.
+        match self.answer_by {
+            Some(_) => self.set_state(State::Registering),
+            None => self.proceed(now),
         }
     }
 

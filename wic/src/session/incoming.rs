@@ -171,6 +171,10 @@ impl Session {
         let rack = prack.headers.opt::<RAck>().ok().flatten();
         let awaited = match &mut self.stage {
             Stage::In(called) => rack.is_some_and(|rack| called.is_acked(&rack)).then_some(called),
+            // It crossed our 200, which did not wait for it.
+            Stage::Live(live) if !live.established && rack.is_some() && prack.body.is_empty() => {
+                return io.respond(key, prack.respond(StatusCode::OK));
+            }
             _ => None,
         };
         let Some(called) = awaited else {

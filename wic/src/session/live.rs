@@ -25,14 +25,14 @@ impl Live {
     /// A call of ours that was accepted and acknowledged.
     pub(super) fn caller(mut leg: Leg, offer: Sdp) -> Self {
         leg.settled = true;
-        leg.local = Some(offer);
+        leg.local.get_or_insert(offer);
         Self { leg, established: true, wants_answer: false, bye: None, suspended: None }
     }
 
     /// A call that we accepted. `offered` tells whether it came with an offer.
     pub(super) fn callee(mut leg: Leg, offered: bool, sdp: Sdp) -> Self {
         leg.settled = offered;
-        leg.local = Some(sdp);
+        leg.local.get_or_insert(sdp);
         Self { leg, established: false, wants_answer: !offered, bye: None, suspended: None }
     }
 

@@ -250,9 +250,8 @@ fn invite(io: &mut Io<'_>, to: &Uri, offer: &Sdp, options: &CallOptions) -> Opti
     let identity = user.address(options.preferred_identity.as_ref().unwrap_or(&user.impu))?;
     let from = if options.privacy { anonymous()? } else { identity.clone() };
     let mut invite = user.initial(Method::Invite, to, from, io.entropy).with(&user.contact());
-    if options.privacy || options.preferred_identity.is_some() {
-        invite.headers.add(&PPreferredIdentity(identity));
-    }
+    // Without it the network asserts the default identity, which need not be the registered one.
+    invite.headers.add(&PPreferredIdentity(identity));
     if options.privacy {
         invite.headers.add(&Privacy::id());
     }

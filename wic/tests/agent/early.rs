@@ -62,6 +62,24 @@ fn what_is_said_after_a_reliable_response_waits_its_turn() {
     assert_eq!(pair.ladder(), ["> INVITE", "< 183 INVITE", "> PRACK", "< 200 PRACK", "< 200 INVITE", "> ACK"]);
 }
 
+/// RFC 3262 §3: only what holds an answer holds the 200 back.
+#[test]
+fn a_prack_that_crosses_the_200_is_answered() {
+    let mut pair = Pair::new();
+    let to = BOB.parse().unwrap();
+    pair.tell_only(Alice, |agent, now| agent.call(now, &to, sdp("offer"), CallOptions::default())).unwrap();
+    let octets = pair.wic(Alice).sent.pop_front().unwrap();
+    let text = String::from_utf8(octets.to_vec()).unwrap().replacen("Supported:", "Require: 100rel\r\nSupported:", 1);
+    pair.wic(Alice).sent.push_back(text.into());
+    pair.carry();
+    let theirs = pair.calls(Bob)[0].0;
+    pair.tell_only(Bob, |agent, now| agent.ringing(now, theirs));
+    pair.tell_only(Bob, |agent, now| agent.answer(now, theirs, sdp("answer")));
+    pair.carry();
+    assert!(pair.ladder().contains(&"< 200 PRACK".to_owned()), "{:?}", pair.ladder());
+    assert_eq!(pair.calls(Bob), [(theirs, CallState::Established)]);
+}
+
 #[test]
 fn an_incoming_call_is_cancelled_during_early_media() {
     let mut pair = Pair::new();

@@ -235,6 +235,33 @@ fn unregistered_by_somebody_else_is_taken_for_the_end() {
     watched.wic.assert_state("idle");
 }
 
+/// NET-07: the eP-CSCF ends in our name what outlived its token.
+#[test]
+fn a_registration_that_ended_with_its_token_is_made_anew_with_another() {
+    let mut config = crate::script::token_config(wic::TokenScenario::WebAuth);
+    config.reg_event = true;
+    let mut wic = Wic::new(config);
+    wic.start();
+    wic.token(Ok(crate::script::grant("first", 100)));
+    wic.connected();
+    let register = wic.register();
+    let contact = register.headers.first::<Contact>().unwrap().unwrap().uri.to_string();
+    wic.answer(accept(&register, 3600));
+    let subscribe = next_request(&mut wic, Method::Subscribe);
+    let mut dialog = Dialog::uas(&subscribe, "notifier").unwrap();
+    dialog.confirm(&granted(&subscribe)).unwrap();
+    wic.answer(granted(&subscribe));
+    wic.pass_secs(50);
+    wic.token(Err(wic::TokenFailure::Unavailable("down".to_owned())));
+    wic.pass_secs(51);
+    let mut watched = Watched { wic, dialog, contact, version: 0 };
+    watched.notify(ContactEvent::Unregistered, |_| {});
+    watched.wic.assert_state("fetching-token");
+    watched.wic.token(Ok(crate::script::grant("second", 100)));
+    let register = watched.wic.register();
+    assert_eq!(crate::script::token_of(&register), "second");
+}
+
 /// NET-04.
 #[test]
 fn expired_registers_again() {
@@ -256,6 +283,21 @@ fn what_happens_to_another_contact_does_not_concern_us() {
         dialog.confirm(&granted(&subscribe)).unwrap();
         watched = Watched { wic, dialog, contact, version: 0 };
     }
+}
+
+#[test]
+fn an_identity_that_leaves_the_set_leaves_the_registration() {
+    let mut watched = Watched::new();
+    let mut left = Registration::active("sip:old@ims.example", "r2");
+    left.state = RegState::Terminated;
+    let mut contact = watched.contact(ContactEvent::Deactivated);
+    contact.active = false;
+    left.contacts.push(contact);
+    let told = RegInfo { version: 1, full: false, registrations: vec![left] };
+    watched.version = 2;
+    assert_eq!(watched.send(&told.to_xml(), &SubscriptionState::active(7000)), 200);
+    watched.wic.assert_state("registered");
+    watched.wic.sent_nothing();
 }
 
 /// EVT-03.
