@@ -56,6 +56,9 @@ pub struct Options {
     pub timers: Timers,
     /// What it does when it is called.
     pub answering: Answering,
+    /// Whether it subscribes to what happens to its registration. A page does; here it is off, so that
+    /// a ladder shows the flow and no more.
+    pub reg_event: bool,
     /// Whether to fetch the page first, as a browser would. Not needed of somebody else's WWSF.
     pub fetch_page: bool,
     /// Its clock, and the gate that what it sends passes; its own when it shares none.
@@ -77,6 +80,7 @@ impl Options {
             instance: None,
             timers: Timers::default(),
             answering: Answering::default(),
+            reg_event: false,
             fetch_page: true,
             pace: Pace::start(),
         }
@@ -103,7 +107,8 @@ impl Options {
             User::Guest { .. } => Access::Token(self.token_access(TokenScenario::WildcardRange, epcscf)),
         };
         let instance = self.instance.clone().unwrap_or_else(|| InstanceId::random(&mut OsEntropy));
-        Ok(Config { expires: self.expires, timers: self.timers, ..Config::new(access, instance) })
+        let (expires, timers, reg_event) = (self.expires, self.timers, self.reg_event);
+        Ok(Config { expires, timers, reg_event, ..Config::new(access, instance) })
     }
 
     fn token_access(&self, scenario: TokenScenario, wss_url: Option<WssUrl>) -> TokenAccess {
