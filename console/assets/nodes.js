@@ -16,12 +16,16 @@ const NODES = {
 
 export const ORDER = Object.keys(NODES);
 
-export const kindOf = (node) => node.split(" ", 1)[0];
+/** `wic alice` is a WIC; a foreign node is its own kind. */
+export function kindOf(node) {
+  const first = node.split(" ", 1)[0];
+  return first in NODES ? first : node;
+}
 
 export function label(node) {
   const kind = kindOf(node);
   const name = NODES[kind]?.[0] ?? kind;
-  return node === kind ? name : NODES[kind] ? `${name} ${node.slice(kind.length + 1)}` : node;
+  return node === kind ? name : `${name} ${node.slice(kind.length + 1)}`;
 }
 
 export function short(node) {
