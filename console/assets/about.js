@@ -39,24 +39,38 @@ const CX = {
   PPA: ["The change is taken over.", "TS 29.228 §6.2.1"],
 };
 
-function request({ text, summary, to, from, step, flow }) {
+function request({ text, summary, to, from, step, flow, half }) {
   const method = summary.split(" ", 1)[0];
   if (method === "REGISTER") return register(kindOf(from), kindOf(to), text, flow, step);
-  return {
-    INVITE: ["A call is offered. The WIC sends it down its flow, the core routes it by the identity the edge asserted.", "RFC 3261 §13; TS 23.228 U.2.2"],
-    ACK: ["The caller has the answer. There is no response to it.", "RFC 3261 §13.2.2.4, §17.1.1.3"],
-    BYE: ["One side hangs up.", "RFC 3261 §15"],
-    CANCEL: ["The caller gives up before the answer.", "RFC 3261 §9"],
-    MESSAGE: ["A message on its own, outside any call.", "RFC 3428; TS 23.228 U.2.2"],
-    SUBSCRIBE: ["Tell me when the registration changes.", "RFC 3680; TS 24.229 §5.2.3"],
-    NOTIFY: ["The registration is now like this.", "RFC 3680; TS 24.229 §5.4.2.1"],
-    PRACK: ["A provisional response arrived.", "RFC 3262"],
-    UPDATE: ["The session is changed before it is answered, or refreshed.", "RFC 3311; RFC 4028"],
-    REFER: ["Call somebody else instead.", "RFC 3515"],
-    OPTIONS: ["What can you do?", "RFC 3261 §11"],
-    INFO: ["Something for the application within the dialog.", "RFC 6086"],
-  }[method];
+  const [what, source] = METHODS[method] ?? ["A request.", "RFC 3261 §7.1"];
+  const hop = half === "origination" || half === "termination" ? HOPS[`${kindOf(from)} ${kindOf(to)}`] : undefined;
+  return hop && !["ACK", "CANCEL"].includes(method) ? [`${what} ${hop[0]}`, `${source}; ${hop[1]}`] : [what, source];
 }
+
+const METHODS = {
+  INVITE: ["A call is offered.", "RFC 3261 §13; TS 23.228 U.2.2"],
+  ACK: ["The caller has the answer. There is no response to it.", "RFC 3261 §13.2.2.4, §17.1.1.3"],
+  BYE: ["One side hangs up.", "RFC 3261 §15"],
+  CANCEL: ["The caller gives up before the answer.", "RFC 3261 §9"],
+  MESSAGE: ["A message on its own, outside any call.", "RFC 3428; TS 23.228 U.2.2"],
+  SUBSCRIBE: ["Tell me when the registration changes.", "RFC 3680; TS 24.229 §5.2.3"],
+  NOTIFY: ["The registration is now like this.", "RFC 3680; TS 24.229 §5.4.2.1"],
+  PRACK: ["A provisional response arrived.", "RFC 3262"],
+  UPDATE: ["The session is changed before it is answered, or refreshed.", "RFC 3311; RFC 4028"],
+  REFER: ["Call somebody else instead.", "RFC 3515"],
+  OPTIONS: ["What can you do?", "RFC 3261 §11"],
+  INFO: ["Something for the application within the dialog.", "RFC 6086"],
+};
+
+/** What each hop of a request outside a dialog is there for. */
+const HOPS = {
+  "wic epcscf": ["The WIC sends it over its own connection; its Route is the Service-Route of its registration.", "TS 24.229 §5.1.2A"],
+  "epcscf scscf": ["The edge asserts who is asking, by the registration of the connection, and passes it on to the S-CSCF that serves them.", "TS 24.229 §5.2.6.3"],
+  "scscf icscf": ["Whom it is for is in the home domain: its entry point is asked.", "TS 24.229 §5.4.3.2"],
+  "icscf scscf": ["The HSS has named the S-CSCF that serves whom it is for.", "TS 24.229 §5.3.2"],
+  "scscf epcscf": ["That S-CSCF knows the Contact and the Path: the way back to the client.", "TS 24.229 §5.4.3.3"],
+  "epcscf wic": ["The flow token of the Path named this connection. What is the core’s own business is taken out.", "RFC 5626 §5.3"],
+};
 
 function register(from, to, text, flow, step) {
   const ends = /^Expires:\s*0\s*$|;expires=0\b/im.test(text);

@@ -1,6 +1,7 @@
 // Which registration, call or message a message belongs to. SIP has its Call-ID; what has none (HTTP,
 // the upgrade, Cx) is told by connection, trace context and identity.
 
+import { clock } from "./dom.js";
 import { kindOf } from "./nodes.js";
 
 /** How far back an HTTP request may be tied to the REGISTER that its token was for. */
@@ -19,7 +20,9 @@ export class Conversations {
   all = new Map();
   /** How often names or members changed: whoever shows them compares. */
   version = 0;
-  #bySubject = new Map();
+  /** The newest registration, and the newest of everything else, by identity. */
+  #registrations = new Map();
+  #calls = new Map();
   #connections = new Map();
   #recentHttp = [];
 
@@ -39,7 +42,9 @@ export class Conversations {
       connection.waiting = (connection.waiting ?? []).concat(arrow).slice(-4);
       return;
     }
-    const known = arrow.subject && this.#bySubject.get(arrow.subject);
+    // Who is called is looked up for the call; everything else on Cx is about a registration.
+    const located = /^LI[RA]\b/.test(arrow.summary);
+    const known = arrow.subject && (located ? this.#calls : this.#registrations).get(arrow.subject);
     if (known) this.#join(arrow, known);
   }
 
@@ -68,10 +73,10 @@ export class Conversations {
     }
     conversation.flow ??= arrow.flow;
     this.#join(arrow, conversation);
-    if (arrow.subject) this.#bySubject.set(arrow.subject, conversation);
+    const known = conversation.kind === "REGISTER" ? this.#registrations : this.#calls;
     const impi = /username="([^"]+)"/.exec(arrow.text)?.[1];
-    if (impi) this.#bySubject.set(impi, conversation);
-    if (this.#bySubject.size > 20_000) this.#bySubject.clear();
+    for (const identity of [arrow.subject, impi]) if (identity) known.set(identity, conversation);
+    if (known.size > 20_000) known.clear();
     if (conversation.kind === "REGISTER" && arrow.leg === "wss") this.#registers(arrow, conversation);
   }
 
@@ -117,6 +122,9 @@ export function title(conversation) {
   const flow = conversation.flow ? ` · flow ${conversation.flow}` : "";
   return `${what} · ${conversation.who}${flow}${conversation.failed ? " · failed" : ""}`;
 }
+
+/** The same with its time, for a list where several are alike. */
+export const entry = (conversation) => `${title(conversation)} · ${clock(conversation.time).slice(0, 8)}`;
 
 /** The WIC's end of its connection, which the eP-CSCF's record names. */
 function client(arrow, record) {

@@ -1,6 +1,6 @@
 // The controls above the ladder.
 
-import { title } from "./conversations.js";
+import { entry } from "./conversations.js";
 import { $, eachFrame, el } from "./dom.js";
 import { LEGS } from "./nodes.js";
 
@@ -38,7 +38,7 @@ export function filterBar(store, filter) {
     const newest = [...store.conversations.all.values()].slice(-OFFERED).reverse();
     conversation.replaceChildren(
       el("option", { value: "" }, "All registrations and calls"),
-      ...newest.map((c) => el("option", { value: c.id }, title(c))),
+      ...newest.map((c) => el("option", { value: c.id }, entry(c))),
     );
     conversation.value = filter.conversation;
     if (filter.conversation && conversation.value !== filter.conversation) filter.set({ conversation: "" });

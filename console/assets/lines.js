@@ -1,6 +1,7 @@
 // The lines of a message: coloured, explained, with what changed since the hop before.
 
-import { body as showBody, cx, token } from "./bodies.js";
+import { body as showBody, token } from "./bodies.js";
+import { cx } from "./cx.js";
 import { headerDiff, lineDiff, lost, runs } from "./diff.js";
 import { clause, el } from "./dom.js";
 import { explain, explainChange, explainParam } from "./headers.js";

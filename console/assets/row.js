@@ -123,7 +123,7 @@ export function step(item) {
 
 /** The summary without what everybody knows. */
 function brief(summary) {
-  return summary.replace(/\bDIAMETER_/, "").replace(/"SIP Digest"/, "SIP-Digest").replace(/ (?:impi|impu|visited|server|realm)=.*$/, "");
+  return summary.replace(/\bDIAMETER_/, "").replace(/"SIP Digest"/, "SIP-Digest").replace(/ (?:impi|visited|server|realm)=.*$/, "").replace(/ impu=/, " ").replace(/^([A-Z]+ sips?:[^;?]+)[;?].*$/, "$1");
 }
 
 /** The summary, or as many of its first words as there is room for. */

@@ -191,6 +191,13 @@ pub struct Captured {
 }
 
 impl Captured {
+    /// One that somebody else has written.
+    pub fn of(octets: &[u8]) -> Result<Self> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), octets)?;
+        Ok(Self { file })
+    }
+
     /// Has tshark dissect the frames that `filter` selects, and gives `fields` of each, separated by
     /// tabs. `how` are its options: the secrets of TLS, which port speaks what.
     pub async fn dissect(&self, how: &[String], filter: &str, fields: &[&str]) -> Result<Vec<String>> {

@@ -1,5 +1,9 @@
 //! The teaching console in Chromium: it paints at once, shows what happens, takes it apart.
 
+mod exports;
+mod lab;
+mod tools;
+
 use anyhow::{Context, Result};
 use e2e::{Bed, Tab};
 use testbed::wic_shell::{Options, User, Wic};
@@ -13,7 +17,9 @@ async fn the_ladder_shows_what_happens_and_takes_it_apart() -> Result<()> {
     filters(&tab).await?;
     explains_a_message_and_what_changed(&tab).await?;
     is_driven_by_keys(&tab).await?;
-    Ok(())
+    holds_still_while_paused(&bed, &tab).await?;
+    exports::are_valid(&tab).await?;
+    tools::compute_what_the_nodes_compute(&bed, &tab).await
 }
 
 fn console(bed: &Bed) -> String {
@@ -136,6 +142,17 @@ async fn is_driven_by_keys(tab: &Tab) -> Result<()> {
     tab.until("!document.querySelector('#help').open").await
 }
 
+async fn holds_still_while_paused(bed: &Bed, tab: &Tab) -> Result<()> {
+    tab.press(" ").await?;
+    tab.until("document.querySelector('#pause').getAttribute('aria-pressed') === 'true'").await?;
+    let shown = tab.text("#position").await?;
+    register_alice(bed).await?;
+    tab.until("/new ones? waiting/.test(document.querySelector('#position').innerText)").await?;
+    assert!(tab.text("#position").await?.starts_with(&shown), "the picture holds still");
+    tab.click("#pause").await?;
+    tab.until("!/waiting/.test(document.querySelector('#position').innerText)").await
+}
+
 /// Issue 4 point 1: thousands of messages don't slow the ladder. The bounds leave room for a busy
 /// machine; the figures are printed.
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +161,7 @@ async fn ten_thousand_messages_do_not_slow_the_ladder() -> Result<()> {
     register_alice(&bed).await?;
     let tab = bed.open(&console(&bed)).await?;
     tab.until(&row("wss", "200 OK", "2·5")).await?;
-    let figures: Figures = tab.evaluate(include_str!("console/speed.js")).await?;
+    let figures: Figures = tab.evaluate(include_str!("speed.js")).await?;
     println!("{figures:#?}");
     assert_eq!(figures.messages, 10_000);
     assert!(figures.rows_in_document < 200, "only what is in sight is drawn");
