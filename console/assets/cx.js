@@ -26,6 +26,12 @@ const AVPS = {
   associated: ["Associated-Identities", 632, "the private identities of the subscription"],
   originating: ["Originating-Request", 633, "asked for the caller’s side"],
   result: ["Result-Code / Experimental-Result", 268, "how it went"],
+  impi: ["Private identity", undefined, "whose profile it is"],
+  profile: ["Service profile", undefined, "what the S-CSCF is to know of this set of identities"],
+  impus: ["Public identities", undefined, "registered together, as one implicit set"],
+  identity: ["Identity", undefined, ""],
+  barred: ["Barring-Indication", undefined, "may be registered, used for nothing else"],
+  default: ["Default identity", undefined, "the first of P-Associated-URI"],
   reason: ["Deregistration-Reason", 615, "why the network ends the registration"],
 };
 
