@@ -61,7 +61,7 @@ export const token = {
         el("div", { class: "outcome", data: { ok: String(found.flow !== null), testid: "token-outcome" } },
           found.flow ? `Good: it lets in by flow ${found.flow}, from ${found.wwsf}.` : `Refused on a connection of ${found.wwsf}.`),
         el("ol", { class: "checks" }, found.checks.map(({ id, title, verdict, why, clause: source, status }) =>
-          check(id, verdict === "skipped" ? undefined : verdict === "pass", title, [why, status ? ` Answered ${status}.` : ""].filter(Boolean), source))),
+          check(id, verdict === "skipped" ? undefined : verdict === "pass", title, why && (status ? `${why}. It is answered ${status}.` : why), source))),
         found.header || found.claims ? parts(found, text.trim()) : undefined,
       ],
     });

@@ -16,6 +16,7 @@ async fn the_ladder_shows_what_happens_and_takes_it_apart() -> Result<()> {
     fills_as_messages_happen(&bed, &tab).await?;
     filters(&tab).await?;
     explains_a_message_and_what_changed(&tab).await?;
+    marks_what_is_malformed(&tab).await?;
     is_driven_by_keys(&tab).await?;
     holds_still_while_paused(&bed, &tab).await?;
     exports::are_valid(&tab).await?;
@@ -125,6 +126,43 @@ async fn explains_a_message_and_what_changed(tab: &Tab) -> Result<()> {
     let explained = tab.text("[data-header='authorization'] .why").await?;
     assert!(explained.contains("Trusted Node Authentication") && explained.contains("X.3.2.3"), "{explained}");
     tab.press("x").await
+}
+
+/// Each fault of a message from a WIC, by the line that it is marked on; `start` stands for the first.
+async fn marks_what_is_malformed(tab: &Tab) -> Result<()> {
+    const GOOD: &str = "REGISTER sip:ims.example SIP/2.0\r\nVia: SIP/2.0/WSS a.invalid;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+        From: <sip:alice@ims.example>;tag=1\r\nTo: <sip:alice@ims.example>\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\n\
+        Content-Length: 0\r\n\r\n";
+    for (from, to, line) in [
+        ("", "", None),
+        ("SIP/2.0\r\nVia", "SIP/3\r\nVia", Some("start")),
+        ("Call-ID: 1\r\n", "", Some("start")),
+        ("Max-Forwards: 70", "Max-Forwards 70", Some("Max-Forwards 70")),
+        ("1 REGISTER", "1 INVITE", Some("CSeq")),
+        ("Content-Length: 0", "Content-Length: 7", Some("Content-Length")),
+        ("\r\n\r\n", "\r\n\r\nREGISTER sip:b SIP/2.0\r\n\r\n", Some("Content-Length")),
+        ("SIP/2.0/WSS", "SIP/2.0/TCP", Some("Via")),
+        ("From: <sip:alice", "From: <sip:eve", Some("From")),
+        ("Call-ID", "P-Asserted-Identity: <sip:eve@ims.example>\r\nCall-ID", Some("P-Asserted-Identity")),
+        ("Call-ID", "Authorization: Digest integrity-protected=auth-done\r\nCall-ID", Some("Authorization")),
+        ("Call-ID", "Authorization: Bearer x\r\nAuthorization: Digest username=a\r\nCall-ID", Some("Authorization")),
+    ] {
+        let text = GOOD.replacen(from, to, usize::from(!from.is_empty()));
+        let script = format!(
+            "(async () => {{
+                const lint = performance.getEntriesByType('resource').find(entry => /\\/lint\\.\\w+\\.js$/.test(entry.name));
+                const text = {text:?};
+                const found = (await import(lint.name)).problems({{ leg: 'wss', from: 'wic', to: 'epcscf', text }});
+                return found.map(({{ line }}) => line === 0 ? 'start' : text.split('\\r\\n')[line]);
+            }})()"
+        );
+        let marked: Vec<String> = tab.evaluate(&script).await?;
+        match line {
+            None => assert_eq!(marked, Vec::<String>::new()),
+            Some(line) => assert!(marked.iter().any(|found| found.starts_with(line)), "{to}: {marked:?}"),
+        }
+    }
+    Ok(())
 }
 
 async fn is_driven_by_keys(tab: &Tab) -> Result<()> {
