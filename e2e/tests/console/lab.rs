@@ -58,3 +58,27 @@ async fn ends_well(tab: &Tab) -> Result<()> {
     assert_eq!(dark, 0, "{shown}");
     Ok(())
 }
+
+/// Every fault, one after the other, in one demo that each leaves as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_comes_to_its_stated_outcome() -> Result<()> {
+    let bed = Bed::with_browser(|_| {}).await?;
+    let tab = bed.open(&format!("{}/console#faults", bed.ready.wwsf)).await?;
+    tab.present("[data-testid=run-all-faults]").await?;
+    let faults: Vec<String> =
+        tab.evaluate("[...document.querySelectorAll('.fault')].map(fault => fault.id.replace('fault-', ''))").await?;
+    assert!(faults.len() >= 24, "{faults:?}");
+    let mut otherwise = Vec::new();
+    for fault in &faults {
+        tab.click(&format!("[data-testid=run-{fault}]")).await?;
+        let verdict = format!("document.querySelector('#fault-{fault}').dataset.verdict");
+        tab.until(&format!("!['idle', 'running'].includes({verdict})")).await.with_context(|| fault.clone())?;
+        if tab.evaluate::<String>(&verdict).await? != "as-expected" {
+            otherwise.push(tab.text(&format!("#fault-{fault}")).await?);
+        }
+    }
+    assert!(otherwise.is_empty(), "{}", otherwise.join("\n\n"));
+    // What shows it is in the ladder.
+    tab.click(&format!("#fault-{} [data-testid=show-messages]", faults[0])).await?;
+    tab.until("document.querySelector('.row.failed:not([hidden])')").await
+}
