@@ -19,6 +19,8 @@ mod terminating;
 mod token;
 mod verify;
 
+pub use token::TokenUse;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +163,11 @@ struct Waiting {
 }
 
 impl Edge {
+    /// The flow tokens of this run.
+    pub fn flow_tokens(&self) -> &FlowTokens {
+        &self.flow_tokens
+    }
+
     /// An edge without connections. Its flow tokens and tags come from `entropy`; `now` is the
     /// start that its epoch is taken from.
     ///

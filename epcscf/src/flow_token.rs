@@ -46,19 +46,45 @@ impl FlowTokens {
     /// # Errors
     /// [`BadToken::Forged`] is answered 403, [`BadToken::OldEpoch`] 430 (RFC 5626 §5.3.1).
     pub fn read(&self, token: &str) -> Result<FlowId, BadToken> {
-        let octets = URL_SAFE_NO_PAD.decode(token).map_err(|_| BadToken::Forged)?;
-        let octets: [u8; PAYLOAD_LEN + MAC_LEN] = octets.try_into().map_err(|_| BadToken::Forged)?;
+        let Dissected { flow, epoch_is_ours, mac_is_right, .. } = self.dissect(token).ok_or(BadToken::Forged)?;
+        match (mac_is_right, epoch_is_ours) {
+            (false, _) => Err(BadToken::Forged),
+            (true, false) => Err(BadToken::OldEpoch),
+            (true, true) => Ok(flow),
+        }
+    }
+
+    /// The parts of a token; `None` when it is not as long as ours are, or no base64url.
+    pub fn dissect(&self, token: &str) -> Option<Dissected> {
+        let octets: [u8; PAYLOAD_LEN + MAC_LEN] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
         let (payload, mac) = octets.split_at(PAYLOAD_LEN);
         let tag = hmac::sign(&self.key, payload);
-        let tag = tag.as_ref().get(..MAC_LEN).ok_or(BadToken::Forged)?;
-        constant_time::verify_slices_are_equal(tag, mac).map_err(|_| BadToken::Forged)?;
+        let mac_is_right = constant_time::verify_slices_are_equal(tag.as_ref().get(..MAC_LEN)?, mac).is_ok();
         let (id, epoch) = payload.split_at(8);
-        let id: [u8; 8] = id.try_into().map_err(|_| BadToken::Forged)?;
-        if epoch != self.epoch.to_be_bytes() {
-            return Err(BadToken::OldEpoch);
-        }
-        Ok(FlowId(u64::from_be_bytes(id)))
+        let epoch = u32::from_be_bytes(epoch.try_into().ok()?);
+        Some(Dissected {
+            flow: FlowId(u64::from_be_bytes(id.try_into().ok()?)),
+            epoch,
+            epoch_is_ours: epoch == self.epoch,
+            mac: mac.try_into().ok()?,
+            mac_is_right,
+        })
     }
+}
+
+/// What stands in a flow token, whether or not it is one of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dissected {
+    /// The connection that it names.
+    pub flow: FlowId,
+    /// The start that it is from, Unix seconds.
+    pub epoch: u32,
+    /// Whether that is this run's.
+    pub epoch_is_ours: bool,
+    /// The MAC in it.
+    pub mac: [u8; MAC_LEN],
+    /// Whether the MAC is right.
+    pub mac_is_right: bool,
 }
 
 /// Why a token leads nowhere.

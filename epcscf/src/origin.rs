@@ -58,6 +58,21 @@ impl Origin {
         Self::parse(&format!("{scheme}://{host}{port}"))
     }
 
+    /// The scheme, lower case.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme.as_str()
+    }
+
+    /// The host, lower case; an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, the scheme's own when none was written.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether the scheme is `https`.
     pub fn is_secure(&self) -> bool {
         self.scheme == Scheme::Https

@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod desk;
 mod flows;
 mod jwks;
 mod limits;
@@ -33,9 +34,9 @@ use trace::{Direction, Leg, Tap};
 
 use self::accept::Bounded;
 use self::connection::Timing;
+pub use self::desk::Desk;
 use self::flows::Flows;
-use self::jwks::KeysClient;
-pub use self::jwks::KeysClientError;
+pub use self::jwks::{KeysClient, KeysClientError};
 use self::limits::{Admission, Limits};
 use self::observed::Observed;
 use self::page::Page;
@@ -121,7 +122,12 @@ impl Running {
 
     /// Runs `f` on the edge, in its task; `None` when that has ended.
     pub async fn edge<R: Send + 'static>(&self, f: impl FnOnce(&mut Edge, Now) -> R + Send + 'static) -> Option<R> {
-        self.actor.ask(move |node, now| f(node.edge(), now)).await
+        self.desk().edge(f).await
+    }
+
+    /// A way to ask the edge that others may keep.
+    pub fn desk(&self) -> Desk {
+        Desk(self.actor.clone())
     }
 
     /// Changes what is known of the WWSFs: for new upgrades at once, and registrations that are not
@@ -256,14 +262,15 @@ async fn serve(
     let (parts, _) = request.into_parts();
     let (accepted, admission) = match admit(shared, &parts, remote) {
         Ok(admitted) => admitted,
-        Err(refusal) => return refused(&listener, remote, &refusal),
+        Err(refusal) => return refused(&listener, remote, &parts, &refusal),
     };
-    traced(&listener, remote, StatusCode::SWITCHING_PROTOCOLS, &accepted.to_string());
+    let bound_to = accepted.to_string();
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().extend(accepted.headers());
+    traced(&listener, remote, &parts, &response, &bound_to);
     tokio::spawn(connection::run(
         listener.clone(),
         remote,
@@ -284,24 +291,40 @@ fn admit(shared: &Shared, parts: &http::request::Parts, remote: SocketAddr) -> R
     Ok((accepted, admission))
 }
 
-fn refused(listener: &Listener, remote: SocketAddr, refusal: &Refusal) -> Response {
+fn refused(listener: &Listener, remote: SocketAddr, request: &http::request::Parts, refusal: &Refusal) -> Response {
     tracing::info!(%remote, status = refusal.status.as_u16(), reason = %refusal.reason, "upgrade refused");
     metrics::counter!("epcscf_upgrades_refused_total", "reason" => refusal.reason.label()).increment(1);
     let reason = refusal.reason.to_string();
-    traced(listener, remote, refusal.status, &reason);
-    let mut response = (refusal.status, reason + "\n").into_response();
+    let mut response = (refusal.status, reason.clone() + "\n").into_response();
     // Nothing more is expected of this peer (TS 33.203 REQ 1.1).
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     if let Some((name, value)) = &refusal.header {
         response.headers_mut().insert(name, value.clone());
     }
+    traced(listener, remote, request, &response, &reason);
     response
 }
 
-fn traced(listener: &Listener, remote: SocketAddr, status: StatusCode, text: &str) {
+/// `note` says what the connection was bound to, or why it was refused.
+fn traced(listener: &Listener, remote: SocketAddr, request: &http::request::Parts, response: &Response, note: &str) {
     let (tap, local, remote) = (&listener.shared.tap, Some(listener.local), Some(remote));
-    tap.http(Direction::In, Leg::Upgrade, local, remote, "WebSocket upgrade", None, None, "");
-    tap.http(Direction::Out, Leg::Upgrade, local, remote, &status.to_string(), None, None, text);
+    let asked = head(&format!("{} {} HTTP/1.1", request.method, request.uri), &request.headers);
+    let answered = head(&format!("HTTP/1.1 {}", response.status()), response.headers()) + note;
+    tap.http(Direction::In, Leg::Upgrade, local, remote, "WebSocket upgrade", None, None, &asked);
+    tap.http(Direction::Out, Leg::Upgrade, local, remote, &response.status().to_string(), None, None, &answered);
+}
+
+/// A head as it is on the wire, but for what is secret: a WWSF on the same host sets cookies that
+/// browsers bring here too (RFC 6265 §8.5).
+fn head(first: &str, headers: &http::HeaderMap) -> String {
+    const SECRET: [http::HeaderName; 3] =
+        [http::header::COOKIE, http::header::AUTHORIZATION, http::header::PROXY_AUTHORIZATION];
+    let mut head = format!("{first}\r\n");
+    for (name, value) in headers {
+        let value = if SECRET.contains(name) { "…".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        head += &format!("{name}: {value}\r\n");
+    }
+    head + "\r\n"
 }
 
 /// RFC 6455 needs HTTP/1.1.

@@ -44,6 +44,16 @@ impl WwsfRecord {
         &self.config.id
     }
 
+    /// The origins of its pages, as configured.
+    pub fn origins(&self) -> &[String] {
+        &self.config.origins
+    }
+
+    /// The ranges of identities that it may give away.
+    pub fn ranges(&self) -> &[WildcardedImpu] {
+        &self.config.ranges
+    }
+
     /// Whether its pages may register this way.
     pub fn allows(&self, scenario: Scenario) -> bool {
         self.config.flows.contains(&scenario)
@@ -170,6 +180,13 @@ impl Records {
     /// The WWSF of this name.
     pub fn get(&self, id: &str) -> Option<&Arc<WwsfRecord>> {
         self.by_id.get(id)
+    }
+
+    /// All WWSFs, by name.
+    pub fn all(&self) -> Vec<&Arc<WwsfRecord>> {
+        let mut all: Vec<_> = self.by_id.values().collect();
+        all.sort_by_key(|record| record.id());
+        all
     }
 
     /// The WWSF that clients without Origin belong to, where they are let in.

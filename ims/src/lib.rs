@@ -21,4 +21,4 @@ pub use impu::{Impu, ImpuError, Scheme};
 pub use scenario::{Scenario, UnknownScenario};
 pub use secret::{Password, Secret, Token};
 #[cfg(feature = "wildcard")]
-pub use wildcard::{Ambiguous, ImpiRange, Match, WildcardError, WildcardedImpu};
+pub use wildcard::{Ambiguous, ImpiRange, Match, Mismatch, WildcardError, WildcardedImpu};

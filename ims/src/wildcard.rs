@@ -102,6 +102,21 @@ impl WildcardedImpu {
         &self.ere
     }
 
+    /// The literal text before the expression.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The literal text between the expression and the host.
+    pub fn suffix(&self) -> &str {
+        &self.suffix
+    }
+
+    /// The host of a `sip:` range.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
     /// Whether a distinct identity lies in the range.
     pub fn matches(&self, impu: &Impu) -> bool {
         self.matched(impu).is_some()
@@ -113,6 +128,20 @@ impl WildcardedImpu {
         let local = impu.scheme() == Scheme::Tel && !impu.user().starts_with('+');
         let comparable = impu.scheme() == self.scheme && impu.host() == self.host.as_deref() && !local;
         if comparable { self.matched_user(impu.user()) } else { None }
+    }
+
+    /// The first part of a distinct identity that keeps it out of the range; `None` when nothing does.
+    pub fn mismatch(&self, impu: &Impu) -> Option<Mismatch> {
+        if self.matches(impu) {
+            return None;
+        }
+        Some(match impu.user().strip_prefix(&self.prefix) {
+            _ if impu.scheme() != self.scheme => Mismatch::Scheme,
+            _ if impu.host() != self.host.as_deref() => Mismatch::Host,
+            None => Mismatch::Prefix,
+            Some(rest) if !rest.ends_with(&self.suffix) => Mismatch::Suffix,
+            Some(_) => Mismatch::Expression,
+        })
     }
 
     /// Whether some identity lies in both ranges, or that would take too long
@@ -161,6 +190,26 @@ impl WildcardedImpu {
     fn key(&self) -> (Scheme, Option<&str>, &str, &str, &str) {
         (self.scheme, self.host.as_deref(), &self.prefix, &self.ere, &self.suffix)
     }
+}
+
+/// The part that keeps an identity out of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// `sip` where the range is of `tel`, or the other way.
+    #[error("the scheme is another")]
+    Scheme,
+    /// Another host.
+    #[error("the host is another")]
+    Host,
+    /// The user part begins otherwise.
+    #[error("it does not begin with what stands before the expression")]
+    Prefix,
+    /// The user part ends otherwise.
+    #[error("it does not end with what stands after the expression")]
+    Suffix,
+    /// What is left does not match.
+    #[error("what stands between does not match the expression")]
+    Expression,
 }
 
 impl fmt::Debug for WildcardedImpu {
@@ -348,6 +397,21 @@ mod tests {
             })
         );
         assert_eq!(range("sip:guest-!.*!@h.example").explain(&impu("sip:bob@h.example")), None);
+    }
+
+    #[test]
+    fn what_keeps_an_identity_out_of_a_range_is_named() {
+        let range = range("sip:guest-![0-9]+!-x@h.example");
+        for (identity, expected) in [
+            ("sip:guest-1-x@h.example", None),
+            ("tel:+1234", Some(Mismatch::Scheme)),
+            ("sip:guest-1-x@other.example", Some(Mismatch::Host)),
+            ("sip:visitor-1-x@h.example", Some(Mismatch::Prefix)),
+            ("sip:guest-1@h.example", Some(Mismatch::Suffix)),
+            ("sip:guest-a-x@h.example", Some(Mismatch::Expression)),
+        ] {
+            assert_eq!(range.mismatch(&impu(identity)), expected, "{identity}");
+        }
     }
 
     #[test]

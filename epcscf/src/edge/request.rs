@@ -119,7 +119,7 @@ impl Edge {
         };
         let Some((_, binding)) = self.bindings.of_flow(flow).next() else { return Ok(Some(token)) };
         let requested = Requested { to: &binding.impu, from: &binding.impu, impi: Some(&owner.impi) };
-        self.check_against(&record, &claims, requested, now.unix).map_err(|error| refuse(error.into(), self))?;
+        self.judge().request(&record, &claims, requested, now.unix).map_err(|error| refuse(error.into(), self))?;
         let registered_by = |stamp: &TokenStamp| stamp.issuer == claims.iss && stamp.jti == claims.jti;
         if self.bindings.of_flow(flow).any(|(_, b)| b.token.as_ref().is_some_and(registered_by)) {
             return Ok(Some(token));

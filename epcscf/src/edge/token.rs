@@ -4,12 +4,13 @@
 use super::forward::answerable;
 use super::register::{Attempt, Exchange, Stop};
 use super::*;
+use crate::judge::Judge;
 use crate::policy::Flow3Mode;
 use crate::register::{Asks, Register, TooShort, grant};
 use crate::tna::{self, Entities};
 use crate::trust_boundary::Integrity;
 use ims::Token;
-use ims::token::{Claims, Expectation, Reg, Requested, TokenError};
+use ims::token::{Claims, Requested, TokenError};
 use sip::Text;
 use sip::headers::{Credentials, Expires, ProxyAuthorization, TypedHeader};
 
@@ -72,66 +73,27 @@ impl Edge {
     ) -> Result<Scenario, TokenError> {
         let Some(connection) = self.connections.get(&flow) else { return Err(TokenError::Client) };
         let record = &connection.record;
-        let (web, range) = (record.allows(Scenario::WebAuth), record.allows(Scenario::WildcardRange));
         let other_impi = other_impi(request)?;
         let bound = connection.owner.as_ref().is_some_and(|owner| owner.impi == claims.impi);
         // Who is bound may leave with the token that let them in, even if it is over by now.
         let at = if bound && register.removes() { now.unix.min(claims.exp.saturating_sub(1)) } else { now.unix };
         let requested = Requested { to: &register.to, from: &register.from, impi: other_impi.as_ref() };
-        self.check_against(record, claims, requested, at)?;
-        let scenario = match (claims.reg, web, range) {
-            (Some(Reg::Tna) | None, true, false) | (Some(Reg::Tna), true, true) => Scenario::WebAuth,
-            (None, true, true) if record.range_of(&register.to).is_none() => Scenario::WebAuth,
-            (_, _, true) => Scenario::WildcardRange,
-            _ => return Err(TokenError::Reg),
-        };
-        self.check_allocation(scenario, record, register, claims)?;
-        Ok(scenario)
+        self.judge().registration(record, claims, requested, at)
     }
 
-    /// T3 to T6, and the kind of registration that the WWSF may ask for.
-    pub(super) fn check_against(
-        &self,
-        record: &WwsfRecord,
-        claims: &Claims,
-        requested: Requested<'_>,
-        at: u64,
-    ) -> Result<(), TokenError> {
-        let pool = self.config.policy.flow3.mode == Flow3Mode::PoolTna;
-        let range = record.allows(Scenario::WildcardRange);
-        let mut regs = Vec::with_capacity(2);
-        regs.extend((record.allows(Scenario::WebAuth) || (range && pool)).then_some(Reg::Tna));
-        regs.extend(range.then_some(Reg::Range));
-        let expected = Expectation {
-            policy: &self.checks,
-            issuers: record.issuers(),
-            audience: &format!("sip:{}", self.config.name),
-            client_id: record.id(),
-            regs: &regs,
-            requested,
-        };
-        claims.check(&expected, at)
+    /// The judge of claims, for what needs no connection.
+    pub(super) fn judge(&self) -> Judge<'_> {
+        Judge { config: &self.config, checks: &self.checks, records: &self.records }
     }
 
-    /// T7: whether the WWSF may give this identity away (TS 23.228 U.1.3.3).
-    fn check_allocation(
-        &self,
-        scenario: Scenario,
-        record: &WwsfRecord,
-        register: &Register,
-        claims: &Claims,
-    ) -> Result<(), TokenError> {
-        if scenario == Scenario::WebAuth {
-            return if record.vouches_for(&register.to) { Ok(()) } else { Err(TokenError::NotAllocated) };
+    /// What a token is to other tokens and connections now (T8).
+    pub fn token_use(&self, issuer: &str, jti: &str) -> TokenUse {
+        let jti = (issuer.to_owned(), jti.to_owned());
+        match self.jtis.get(&jti) {
+            _ if self.revoked.contains_key(&jti) => TokenUse::Revoked,
+            Some(holder) if self.connections.get(&holder.flow).is_some_and(|c| !c.closing) => TokenUse::Held,
+            _ => TokenUse::Free,
         }
-        if self.records.is_distinct(&register.to) {
-            return Err(TokenError::Shadowed);
-        }
-        let pool = self.config.policy.flow3.mode == Flow3Mode::PoolTna;
-        if record.range_of(&register.to).is_none() || (pool && record.in_pool(&claims.impi) == Some(false)) {
-            return Err(TokenError::NotAllocated);
-        }
-        Ok(())
     }
 
     /// T8: a token serves one instance on one live connection.
@@ -198,6 +160,17 @@ impl Edge {
             wwsf: (foreign || scenario == Scenario::WildcardRange).then(|| record.id().to_owned()),
         }
     }
+}
+
+/// Whether a token is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenUse {
+    /// Nobody presented it, or who did is gone.
+    Free,
+    /// A live connection holds it.
+    Held,
+    /// It was revoked.
+    Revoked,
 }
 
 /// Frees a token that a connection holds, unless another one has taken it over.

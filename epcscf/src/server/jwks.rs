@@ -13,7 +13,7 @@ const MAX_LENGTH: usize = 64 * 1024;
 
 /// The HTTP client for key sets. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct KeysClient(reqwest::Client);
+pub struct KeysClient(reqwest::Client);
 
 /// Why there is no such client.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,10 @@ pub enum KeysClientError {
 
 impl KeysClient {
     /// A client that trusts the authorities in `ca` alone and gives up after `within`.
-    pub(super) fn new(ca: &str, within: Duration) -> Result<Self, KeysClientError> {
+    ///
+    /// # Errors
+    /// What is wrong with `ca`, or with TLS on this machine.
+    pub fn new(ca: &str, within: Duration) -> Result<Self, KeysClientError> {
         let mut roots = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
             roots.add(certificate?)?;
@@ -52,7 +55,8 @@ impl KeysClient {
         Ok(Self(client))
     }
 
-    pub(super) async fn fetch(self, ask: KeysAsk) -> KeysAnswer {
+    /// The keys that `ask` asks for, or why there are none.
+    pub async fn fetch(self, ask: KeysAsk) -> KeysAnswer {
         let keys = self.key_set(&ask.jwks_url).await;
         KeysAnswer { issuer: ask.issuer, keys }
     }
