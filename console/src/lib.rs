@@ -6,7 +6,9 @@
 
 pub mod api;
 mod assets;
+mod compute;
 mod events;
+mod export;
 mod guard;
 mod lab;
 mod labs;
@@ -15,6 +17,7 @@ mod records;
 mod router;
 
 pub use assets::{Assets, AssetsError};
+pub use compute::Edge;
 pub use guard::is_loopback_name;
 pub use lab::{Lab, LabError, NoLab};
 pub use router::Console;

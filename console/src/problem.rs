@@ -24,6 +24,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "Malformed request", detail)
     }
 
+    /// It can be read, and makes no sense.
+    pub(crate) fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Not understood", detail)
+    }
+
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found", detail)
     }

@@ -1,7 +1,7 @@
 //! The routes below `/console`.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
@@ -12,8 +12,10 @@ use tokio::sync::Semaphore;
 use trace::Hub;
 
 use crate::assets::{self, Assets, AssetsError};
+use crate::compute::{self, Edge};
+use crate::lab::Lab;
 use crate::problem::Problem;
-use crate::{events, guard, lab::Lab, labs, records};
+use crate::{events, export, guard, labs, records};
 
 /// Longest request body, in octets: a selection of ten thousand records.
 const MAX_BODY: usize = 256 * 1024;
@@ -28,6 +30,8 @@ pub struct Console {
     pub hub: Hub,
     /// The lessons and faults.
     pub lab: Arc<dyn Lab>,
+    /// The eP-CSCF whose checks are shown.
+    pub edge: Edge,
 }
 
 impl Console {
@@ -36,9 +40,9 @@ impl Console {
     /// # Errors
     /// [`AssetsError`] when the page's assets can't be prepared.
     pub fn router(self, cache: &Path) -> Result<Router, AssetsError> {
-        let Self { hub, lab } = self;
+        let Self { hub, lab, edge } = self;
         let assets = Arc::new(assets::load(cache)?);
-        let shared = Shared { hub, lab, assets, watchers: Arc::new(Semaphore::new(MAX_WATCHERS)) };
+        let shared = Shared { hub, lab, edge, assets, watchers: Arc::new(Semaphore::new(MAX_WATCHERS)) };
         let api = Router::new()
             .route("/console/api/trace", get(records::trace))
             .route("/console/api/nodes", get(records::nodes))
@@ -49,6 +53,12 @@ impl Console {
             .route("/console/api/runs/{run}", delete(labs::cancel))
             .route("/console/api/faults", get(labs::faults))
             .route("/console/api/faults/{id}/runs", post(labs::run_fault))
+            .route("/console/api/compute/digest", post(compute::digest))
+            .route("/console/api/compute/token", post(compute::token))
+            .route("/console/api/compute/wildcard", post(compute::wildcard))
+            .route("/console/api/compute/flow-token", post(compute::flow_token))
+            .route("/console/api/compute/origin", post(compute::origin))
+            .route("/console/api/export", post(export::export))
             .route("/console/api/{*path}", any(nothing))
             .route_layer(map_response(no_store));
         Ok(Router::new()
@@ -68,8 +78,15 @@ impl Console {
 pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) lab: Arc<dyn Lab>,
+    pub(crate) edge: Edge,
     pub(crate) assets: Arc<Assets>,
     pub(crate) watchers: Arc<Semaphore>,
+}
+
+impl FromRef<Shared> for Edge {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.edge.clone()
+    }
 }
 
 async fn nothing() -> Response {

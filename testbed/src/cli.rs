@@ -5,6 +5,7 @@ mod drawing;
 mod register;
 mod rotate_keys;
 mod talk;
+mod trace;
 mod up;
 mod user;
 
@@ -78,6 +79,8 @@ enum Command {
     Call(talk::Call),
     /// Lets one headless WIC send another a message and draws the ladder
     Message(talk::Message),
+    /// Writes what all nodes saw to a file, for Wireshark and others
+    Trace(trace::Trace),
     /// Adds, lists and removes subscribers, of a running testbed too
     User(user::User),
     /// Puts a new key in charge of a WWSF's tokens, of a running one too
@@ -100,6 +103,7 @@ impl Cli {
             Command::Register(command) => command.run(&common).await,
             Command::Call(command) => command.run(&common).await,
             Command::Message(command) => command.run(&common).await,
+            Command::Trace(command) => command.run(&common).await,
             Command::User(command) => command.run(&common).await,
             Command::RotateKeys(command) => command.run(&common),
             Command::Config => {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -20,6 +21,8 @@ pub struct Config {
     /// and W2. Whoever reads it reads those connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key_log: Option<PathBuf>,
+    /// How nodes of several processes come together in one trace.
+    pub trace: Trace,
     /// The ports; 0 is any free one. Addresses elsewhere in this file that name a default port of
     /// `localhost` follow what is set here.
     pub ports: Ports,
@@ -55,6 +58,39 @@ pub struct Ports {
     pub scscf: u16,
     /// Metrics, health and trace: HTTP.
     pub metrics: u16,
+    /// Where nodes of other processes report what they saw: HEPv3 over UDP.
+    pub hep: u16,
+}
+
+/// How nodes of several processes come together in one trace: by HEPv3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trace {
+    /// `host:port` that the nodes of this process report to: the console's process, or a collector of
+    /// others such as Homer. Left out, a node that runs alone reports to `hep_listen`; empty, nobody is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hep: Option<String>,
+    /// The address, with the port `ports.hep`, that the process with the console listens on for reports.
+    pub hep_listen: IpAddr,
+    /// The number of this process as a capture agent.
+    pub hep_agent: u32,
+    /// What agents and the collector know each other by; it crosses the network in clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hep_auth_key: Option<String>,
+    /// The names of foreign nodes by the number of their capture agent, e.g. `{ 2001 = "sbc" }`.
+    pub hep_nodes: BTreeMap<String, String>,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self {
+            hep: None,
+            hep_listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            hep_agent: 1,
+            hep_auth_key: None,
+            hep_nodes: BTreeMap::new(),
+        }
+    }
 }
 
 impl Default for Config {
@@ -63,6 +99,7 @@ impl Default for Config {
             demo: true,
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
             trace_capacity: 50_000,
+            trace: Trace::default(),
             tls_key_log: None,
             ports: Ports::default(),
             wwsf: wwsf::Config::operator(),
@@ -85,6 +122,7 @@ impl Default for Ports {
             icscf: 5070,
             scscf: 5080,
             metrics: 9464,
+            hep: 9060,
         }
     }
 }
@@ -92,7 +130,17 @@ impl Default for Ports {
 impl Ports {
     /// Any free port for every node.
     pub fn any() -> Self {
-        Self { wwsf: 0, partner_wwsf: 0, rogue_wwsf: 0, epcscf: 0, epcscf_mw: 0, icscf: 0, scscf: 0, metrics: 0 }
+        Self {
+            wwsf: 0,
+            partner_wwsf: 0,
+            rogue_wwsf: 0,
+            epcscf: 0,
+            epcscf_mw: 0,
+            icscf: 0,
+            scscf: 0,
+            metrics: 0,
+            hep: 0,
+        }
     }
 }
 

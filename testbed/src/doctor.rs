@@ -104,7 +104,7 @@ fn loopback_v6() -> Finding {
 }
 
 fn ports(config: &Config) -> Vec<Finding> {
-    let Ports { wwsf, partner_wwsf, rogue_wwsf, epcscf, epcscf_mw, icscf, scscf, metrics } = config.ports;
+    let Ports { wwsf, partner_wwsf, rogue_wwsf, epcscf, epcscf_mw, icscf, scscf, metrics, .. } = config.ports;
     let localhost = IpAddr::from([127, 0, 0, 1]);
     let mut taken = Vec::new();
     let tcp = [

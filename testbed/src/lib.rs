@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod doctor;
+mod hep;
 mod key_log;
 pub mod lab;
 mod listen;
@@ -17,6 +18,6 @@ pub mod up;
 pub mod wic_shell;
 
 pub use config::Config;
-pub use merge::{talk_ladder, whole_ladder};
+pub use merge::{of_call, talk_ladder, whole_ladder};
 pub use pki::Pki;
 pub use up::Testbed;

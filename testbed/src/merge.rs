@@ -58,6 +58,19 @@ pub fn talk_ladder(talk: &Talk, core: Vec<Record>, all: bool) -> Vec<Record> {
     all
 }
 
+/// The records of one Call-ID, with what was asked at the HSS about its identities meanwhile.
+pub fn of_call(records: Vec<Record>, call_id: &str) -> Vec<Record> {
+    let ours = |record: &&Record| record.call_id.as_deref() == Some(call_id);
+    let subjects: HashSet<String> = records.iter().filter(ours).filter_map(|record| record.subject.clone()).collect();
+    let times = || records.iter().filter(ours).map(|record| record.time_us);
+    let (first, last) = (times().min(), times().max());
+    let meanwhile = |record: &Record| Some(record.time_us) >= first && Some(record.time_us) <= last;
+    let asked = |record: &Record| {
+        record.leg == Leg::Cx && meanwhile(record) && record.subject.as_ref().is_some_and(|s| subjects.contains(s))
+    };
+    records.iter().filter(|record| ours(record) || asked(record)).cloned().collect()
+}
+
 /// An HTTP answer is drawn from the WIC's record of it: the far end's can't be told from that of
 /// another client's.
 fn answered_there(record: Record) -> Record {

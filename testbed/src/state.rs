@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,9 @@ pub struct Ready {
     pub scscf: String,
     /// Metrics, health and trace.
     pub metrics: String,
+    /// Where others report by HEPv3, if this process has the console.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hep: Option<SocketAddr>,
     /// The CA to trust.
     pub ca: PathBuf,
 }

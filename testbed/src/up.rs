@@ -1,19 +1,23 @@
 //! Brings the nodes up, wires them to each other and to the trace, and takes them down.
 
 use crate::config::{Config, Ports};
+use crate::hep;
 use crate::lab::{Demo, DemoLab};
 use crate::listen;
 use crate::ops;
 use crate::pki::Pki;
 use crate::state::{Ready, StateDir};
 use anyhow::{Context, Result};
-use console::Console;
+use console::{Console, Edge};
+use epcscf::KeysClient;
 use epcscf::config::FlowTokenKey;
 use sip::Entropy;
 use sip_net::{Mw, OsEntropy, Pace};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use trace::{Direction, Hub, Leg, Tap};
 use wwsf::{HttpDirection, HttpEvent};
@@ -44,6 +48,8 @@ pub struct Testbed {
     ready: Ready,
     wwsfs: Vec<wwsf::Running>,
     epcscf: Option<epcscf::Running>,
+    /// Leads the console to the eP-CSCF, which may be started again.
+    desk: Arc<RwLock<Option<epcscf::Desk>>>,
     ims: Option<mock_ims::Running>,
     ops: Vec<JoinHandle<()>>,
     lab: DemoLab,
@@ -72,8 +78,16 @@ impl Testbed {
         for range in &config.partner_wwsf_domains() {
             hub.range_domain(range);
         }
-        let ready = ready(&config, &pki);
-        let ops = ops::serve(sockets.metrics, hub.clone())?;
+        name_core(&hub, &config);
+        let mut ready = ready(&config, &pki);
+        let mut ops = ops::serve(sockets.metrics, hub.clone())?;
+        if let Some(socket) = sockets.hep {
+            ready.hep = Some(socket.local_addr()?);
+            ops.push(hep::collect(&config.trace, socket, &hub)?);
+        }
+        if let Some(collector) = collector(&config, nodes) {
+            ops.push(hep::report(&config.trace, &collector, &hub).await?);
+        }
         let lab = DemoLab::new(Demo {
             hub: hub.clone(),
             pace: pace.clone(),
@@ -94,6 +108,7 @@ impl Testbed {
             ready,
             wwsfs: Vec::new(),
             epcscf: None,
+            desk: Arc::default(),
             ims: None,
             ops,
             announced: false,
@@ -189,14 +204,20 @@ impl Testbed {
         let tls = self.pki.server_config(&["http/1.1"])?;
         let ca = self.pki.ca_pem.clone();
         let tap = self.hub.tap("epcscf");
+        let config = self.epcscf_config()?;
+        let running = epcscf::Server::start(config, tls, wss, mw, &ca, tap).await.context("the eP-CSCF")?;
+        *self.desk.write().unwrap_or_else(PoisonError::into_inner) = Some(running.desk());
+        self.lab.knows_epcscf(running.known());
+        self.epcscf = Some(running);
+        Ok(())
+    }
+
+    fn epcscf_config(&self) -> Result<epcscf::Config> {
         let mut config = self.config.epcscf.clone();
         if config.flow_token_key.is_none() {
             config.flow_token_key = Some(flow_token_key(&self.state)?);
         }
-        let running = epcscf::Server::start(config, tls, wss, mw, &ca, tap).await.context("the eP-CSCF")?;
-        self.lab.knows_epcscf(running.known());
-        self.epcscf = Some(running);
-        Ok(())
+        Ok(config)
     }
 
     async fn start_wwsf(&mut self, which: Wwsf, listeners: Vec<TcpListener>) -> Result<()> {
@@ -228,7 +249,14 @@ impl Testbed {
 impl Testbed {
     /// The console, which shows what the nodes of this process do.
     fn console(&self) -> Result<axum::Router> {
-        let console = Console { hub: self.hub.clone(), lab: Arc::new(self.lab().clone()) };
+        let (config, desk) = (self.epcscf_config()?, Arc::clone(&self.desk));
+        let within = Duration::from_secs(config.policy.keys.wait);
+        let edge = Edge {
+            keys: KeysClient::new(&self.pki.ca_pem, within).context("the keys of the WWSFs")?,
+            desk: Arc::new(move || desk.read().unwrap_or_else(PoisonError::into_inner).clone()),
+            config,
+        };
+        let console = Console { hub: self.hub.clone(), lab: Arc::new(self.lab().clone()), edge };
         console.router(&self.state.path("asset-cache")).context("the console")
     }
 }
@@ -280,6 +308,8 @@ struct Sockets {
     edge: Option<(Vec<TcpListener>, Mw)>,
     core: Option<CoreSockets>,
     metrics: Vec<TcpListener>,
+    /// Where others report, beside the console.
+    hep: Option<UdpSocket>,
 }
 
 impl Sockets {
@@ -323,8 +353,35 @@ impl Sockets {
         if let Ok(port) = port_of(&metrics) {
             ports.metrics = port;
         }
-        Ok(Self { ports, wwsfs, edge, core, metrics })
+        let mut hep = None;
+        if nodes.wwsf {
+            match hep::listen(&config.trace, ports.hep).await {
+                Ok(socket) => {
+                    ports.hep = socket.local_addr()?.port();
+                    hep = Some(socket);
+                }
+                // A collector of others may have it; the nodes of this process show all the same.
+                Err(error) => tracing::warn!(%error, "the console does not show nodes of other processes"),
+            }
+        }
+        Ok(Self { ports, wwsfs, edge, core, metrics, hep })
     }
+}
+
+/// The SIP nodes are where the configuration says, in whichever process they run.
+fn name_core(hub: &Hub, config: &Config) {
+    let Ports { epcscf_mw, icscf, scscf, .. } = config.ports;
+    for (node, port) in [("epcscf", epcscf_mw), ("icscf", icscf), ("scscf", scscf)] {
+        hub.name(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), node);
+    }
+}
+
+/// Whom the nodes of this process report to: whom the configuration names, else the console's process,
+/// if that is another one.
+fn collector(config: &Config, nodes: Nodes) -> Option<String> {
+    let here = SocketAddr::new(config.trace.hep_listen, config.ports.hep).to_string();
+    let wanted = config.trace.hep.clone().or_else(|| (!nodes.wwsf).then_some(here));
+    wanted.filter(|collector| !collector.is_empty())
 }
 
 async fn bind_mw(port: u16, option: &str, tap: Tap, pace: &Pace) -> Result<Mw> {
@@ -350,6 +407,7 @@ fn ready(config: &Config, pki: &Pki) -> Ready {
         icscf: mw(icscf),
         scscf: mw(scscf),
         metrics: format!("http://127.0.0.1:{metrics}"),
+        hep: None,
         ca: pki.ca_path.clone(),
     }
 }

@@ -68,6 +68,33 @@ async fn each_flow_registers_and_its_ladder_is_drawn() {
 }
 
 #[tokio::test]
+async fn a_flow_is_written_to_files_of_each_form() {
+    let state = tempfile::tempdir().unwrap();
+    let _up = up(state.path(), &[]).await;
+    let file = |name: &str| state.path().join(name).display().to_string();
+    let capture = file("flow.pcapng");
+    let who = ["register", "--flow", "digest", "--user", "alice", "--password", "alice-secret", "--trace", &capture];
+    assert_eq!(run(state.path(), &who).await.0, Some(0));
+    let seen = Command::new("tshark").args(["-r", &capture, "-Y", "sip.Status-Code == 401"]).output().await;
+    let seen = String::from_utf8(seen.expect("tshark: `cargo xtask setup` installs it").stdout).unwrap();
+    // S-CSCF to I-CSCF, to eP-CSCF, to WIC; what both ends saw is there once.
+    assert_eq!(seen.lines().count(), 3, "{seen}");
+
+    let (_, records, _) = run(state.path(), &["trace", "export", "--format", "json", "-"]).await;
+    let records: Value = serde_json::from_str(&records).unwrap();
+    let call_id = records.as_array().unwrap().iter().find_map(|record| record["call_id"].as_str()).unwrap();
+    let (code, ladder, err) =
+        run(state.path(), &["trace", "export", "--call-id", call_id, "--format", "mermaid", "-"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    assert!(ladder.contains("MAR") && ladder.contains("401 Unauthorized") && !ladder.contains("POST"), "{ladder}");
+    let svg = file("flow.svg");
+    assert_eq!(run(state.path(), &["trace", "export", &svg]).await.0, Some(0));
+    assert!(std::fs::read_to_string(&svg).unwrap().starts_with("<svg "));
+    let (code, _, err) = run(state.path(), &["trace", "export", "--call-id", "none", "-"]).await;
+    assert!(code == Some(1) && err.contains("no record of Call-ID none"), "{err}");
+}
+
+#[tokio::test]
 async fn register_as_json_names_the_outcome() {
     let state = tempfile::tempdir().unwrap();
     let _up = up(state.path(), &[]).await;

@@ -1,12 +1,13 @@
 //! A console in a process of its own, without sockets.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
-use console::{Console, Lab, NoLab};
+use console::{Console, Edge, Lab, NoLab};
 use serde_json::Value;
 use tower::ServiceExt;
 use trace::{Direction, Hub, Leg};
@@ -17,7 +18,6 @@ pub(crate) const ICSCF: &str = "127.0.0.1:5070";
 pub(crate) struct Rig {
     pub(crate) hub: Hub,
     router: Router,
-    _cache: tempfile::TempDir,
 }
 
 impl Rig {
@@ -26,10 +26,12 @@ impl Rig {
     }
 
     pub(crate) fn with_lab(lab: Arc<dyn Lab>) -> Self {
-        let cache = tempfile::tempdir().unwrap();
+        // Compressing the page takes longer than all the rest.
+        static CACHE: OnceLock<tempfile::TempDir> = OnceLock::new();
+        let cache = CACHE.get_or_init(|| tempfile::tempdir().unwrap());
         let hub = Hub::new(20_000);
-        let router = Console { hub: hub.clone(), lab }.router(cache.path()).unwrap();
-        Self { hub, router, _cache: cache }
+        let router = Console { hub: hub.clone(), lab, edge: edge() }.router(cache.path()).unwrap();
+        Self { hub, router }
     }
 
     pub(crate) fn register(&self, call_id: &str) {
@@ -56,6 +58,16 @@ impl Rig {
     pub(crate) async fn change(&self, method: Method, path: &str, body: impl Into<Body>) -> Response<Body> {
         let request = request(method, path).header("sec-fetch-site", "same-origin");
         self.send(request.header("content-type", "application/json").body(body.into()).unwrap()).await
+    }
+}
+
+/// An eP-CSCF that runs elsewhere, and whose WWSFs can't be reached.
+fn edge() -> Edge {
+    let key = epcscf::config::FlowTokenKey::new([7; 32]);
+    Edge {
+        config: epcscf::Config { flow_token_key: Some(key), ..epcscf::Config::default() },
+        keys: epcscf::KeysClient::new("", Duration::from_secs(1)).unwrap(),
+        desk: Arc::new(|| None),
     }
 }
 

@@ -34,6 +34,22 @@ async fn an_unknown_origin_is_refused_and_cut_off() {
     assert_eq!(rest, "Origin is of no authorised WWSF (TS 33.203 REQ 1.1)\n");
 }
 
+/// Cookies know no ports: those of a WWSF on the same host come here too.
+#[tokio::test]
+async fn the_trace_has_both_heads_of_an_upgrade_and_no_cookie() {
+    let rig = Rig::start().await;
+    for (origin, note) in [(OPERATOR, "wwsf.ims.example from"), ("https://evil.example", "no authorised WWSF")] {
+        let mut client = Client::tls(&rig).await;
+        client.upgrade(&[("Origin", origin), ("Cookie", "session=s3cret")]).await;
+        let records = rig.hub.since(rig.hub.last_seq() - 2);
+        let texts: Vec<_> = records.iter().map(|record| record.text.as_str()).collect();
+        assert!(texts[0].starts_with("GET / HTTP/1.1\r\n"), "{texts:?}");
+        assert!(texts[0].to_ascii_lowercase().contains(&format!("\r\norigin: {origin}\r\n")), "{texts:?}");
+        assert!(texts[1].starts_with("HTTP/1.1 ") && texts[1].contains(note), "{texts:?}");
+        assert!(!texts.concat().contains("s3cret"), "{texts:?}");
+    }
+}
+
 /// ORI-08 on the wire.
 #[tokio::test]
 async fn two_origins_are_refused() {

@@ -16,6 +16,7 @@ pub(crate) const PARTNER: &str = "https://localhost:9443";
 pub(crate) struct Rig {
     pub(crate) running: Running,
     pub(crate) addr: SocketAddr,
+    pub(crate) hub: trace::Hub,
     pki: Pki,
 }
 
@@ -33,10 +34,11 @@ impl Rig {
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let tap = trace::Tap::default();
+        let hub = trace::Hub::new(1000);
+        let tap = hub.tap("epcscf");
         let mw = Mw::bind("127.0.0.1:0".parse().unwrap(), tap.clone()).await.unwrap();
         let running = Server::start(config, pki.server(), vec![listener], mw, &pki.ca_pem, tap).await.unwrap();
-        Self { running, addr, pki }
+        Self { running, addr, hub, pki }
     }
 
     pub(crate) fn connector(&self) -> TlsConnector {

@@ -1,6 +1,10 @@
-//! What the commands that draw ladders have in common.
+//! What the commands that draw ladders and write traces have in common.
 
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::ffi::OsStr;
 use std::io::IsTerminal;
+use std::path::Path;
 use testbed::state::Ready;
 use trace::Record;
 use trace::ladder::Style;
@@ -11,6 +15,46 @@ pub(super) fn style() -> Style {
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     let width = if terminal { terminal_width() } else { 132 };
     Style { width, colour, times: true }
+}
+
+/// The forms that a trace is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A packet capture for Wireshark
+    Pcapng,
+    /// A drawing
+    Svg,
+    /// The text of a Mermaid diagram
+    Mermaid,
+    /// The records themselves
+    Json,
+}
+
+impl Format {
+    /// As the name of a file tells; a capture when it tells nothing.
+    pub(super) fn of(path: &Path) -> Self {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("svg") => Self::Svg,
+            Some("mmd" | "mermaid" | "md") => Self::Mermaid,
+            Some("json") => Self::Json,
+            _ => Self::Pcapng,
+        }
+    }
+
+    pub(super) fn encode(self, records: &[Record]) -> Vec<u8> {
+        match self {
+            Self::Pcapng => trace::pcapng::encode(records),
+            Self::Svg => trace::svg::encode(records).into_bytes(),
+            Self::Mermaid => trace::mermaid::encode(records).into_bytes(),
+            Self::Json => trace::json::encode(records).into_bytes(),
+        }
+    }
+}
+
+/// Writes `records` where `--trace` says, if it says anything.
+pub(super) fn write_trace(path: Option<&Path>, records: &[Record]) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, Format::of(path).encode(records)).with_context(|| format!("writing {}", path.display()))
 }
 
 /// The number of the last record that the testbed's nodes have made.

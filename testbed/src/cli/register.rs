@@ -1,7 +1,7 @@
 //! `testbed register`.
 
 use super::Common;
-use super::drawing::{core_records, style, trace_position};
+use super::drawing::{core_records, style, trace_position, write_trace};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use ims::Scenario;
@@ -39,6 +39,9 @@ pub(super) struct Register {
     /// Prints the outcome as one JSON object instead of the ladder
     #[arg(long)]
     json: bool,
+    /// Writes what all nodes saw to a file: .pcapng for Wireshark, .svg, .mmd or .json
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Stays registered until interrupted
     #[arg(long)]
     stay: bool,
@@ -108,11 +111,12 @@ impl Register {
     }
 
     async fn report(&self, outcome: &Outcome, ready: Option<&Ready>, since: u64) -> Result<()> {
+        let records = whole_ladder(outcome, core_records(ready, since).await);
+        write_trace(self.trace.as_deref(), &records)?;
         if self.json {
             println!("{}", outcome.to_json());
             return Ok(());
         }
-        let records = whole_ladder(outcome, core_records(ready, since).await);
         println!("{}", heading(outcome.scenario));
         print!("{}", ladder::draw(&records, style()));
         match &outcome.result {

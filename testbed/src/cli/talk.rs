@@ -1,10 +1,11 @@
 //! `testbed call` and `testbed message`.
 
 use super::Common;
-use super::drawing::{core_records, style, trace_position};
+use super::drawing::{core_records, style, trace_position, write_trace};
 use super::register::Flow;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use testbed::state::Ready;
 use testbed::talk::{self, Course, Person, Plan, Talk, TalkError};
@@ -75,6 +76,9 @@ struct People {
     /// Draws the registrations too
     #[arg(long)]
     all: bool,
+    /// Writes what all nodes saw to a file: .pcapng for Wireshark, .svg, .mmd or .json
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Prints the outcome as one JSON object instead of the ladder
     #[arg(long)]
     json: bool,
@@ -175,16 +179,17 @@ impl People {
 
     async fn report(&self, what: &str, talk: &Talk, bed: &Bed, since: u64) -> Result<ExitCode> {
         let code = if talk.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        // Of one who could not register there is nothing else to see.
+        let all = self.all || matches!(talk.result, Err(TalkError::NotRegistered { .. }));
+        let records = talk_ladder(talk, core_records(Some(&bed.ready), since).await, all);
+        write_trace(self.trace.as_deref(), &records)?;
         if self.json {
             println!("{}", talk.to_json());
             return Ok(code);
         }
         let [from, to] = &talk.names;
-        let core = core_records(Some(&bed.ready), since).await;
         println!("{what} from {from} to {to} (TS 23.228 X.2.2)");
-        // Of one who could not register there is nothing else to see.
-        let all = self.all || matches!(talk.result, Err(TalkError::NotRegistered { .. }));
-        print!("{}", ladder::draw(&talk_ladder(talk, core, all), style()));
+        print!("{}", ladder::draw(&records, style()));
         match &talk.result {
             Ok(Course::Called { from: shown, set_up, duration, ended_by }) => println!(
                 "\nset up in {} ms, lasted {} ms, ended by {}; {to} saw {} calling",
