@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use sip::Instant;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event, EventTarget};
@@ -12,8 +13,9 @@ use wic::{Agent, Cause, State};
 use crate::browser::{Listener, complain, document, now, window};
 use crate::form::{self, Order};
 use crate::messages;
-use crate::page;
+use crate::page::{self, element};
 use crate::panel;
+use crate::phone::Phone;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -34,7 +36,15 @@ pub(crate) fn start() {
             let handle = handle.clone();
             move || handle.with(App::wake)
         });
-        RefCell::new(App { handle, settings, timer, session: None, sessions: 0, clock_distance: clock_distance() })
+        RefCell::new(App {
+            handle,
+            settings,
+            timer,
+            session: None,
+            sessions: 0,
+            tick_at: now().mono,
+            clock_distance: clock_distance(),
+        })
     });
     let listeners = listeners(&app.borrow().handle);
     // Both live as long as the page.
@@ -59,6 +69,15 @@ impl Handle {
         }
     }
 
+    /// As [`Self::with`], for the calls of the session there is.
+    fn with_phone(&self, change: impl FnOnce(&mut Phone, &mut Agent)) {
+        self.with(|app| {
+            if let Some(session) = &mut app.session {
+                change(&mut session.phone, &mut session.agent);
+            }
+        });
+    }
+
     /// As [`Self::with`], for what happened in session `number`, which may be over.
     pub(crate) fn with_session(&self, number: u32, change: impl FnOnce(&mut Session)) {
         self.with(|app| {
@@ -69,6 +88,9 @@ impl Handle {
     }
 }
 
+/// How often what is shown by the second is shown.
+const SECOND: Duration = Duration::from_secs(1);
+
 struct App {
     handle: Handle,
     settings: Settings,
@@ -76,6 +98,8 @@ struct App {
     session: Option<Session>,
     /// How many there have been: a number for each.
     sessions: u32,
+    /// When what is shown by the second is next shown.
+    tick_at: Instant,
     /// Wall clock less monotonic clock, in milliseconds, when last looked at.
     clock_distance: f64,
 }
@@ -85,7 +109,7 @@ impl App {
         if let Some(session) = &mut self.session
             && matches!(session.agent.state(), State::BackingOff { .. })
         {
-            return session.agent.network_changed(now());
+            return session.network_changed();
         }
         match form::read(&self.settings) {
             Ok(order) => self.begin(order),
@@ -96,12 +120,14 @@ impl App {
         }
     }
 
-    fn begin(&mut self, Order { config, login }: Order) {
+    fn begin(&mut self, order: Order) {
         panel::hide_failure();
         panel::show_connection("closed", None);
         panel::bring_into_view();
         self.sessions += 1;
-        self.session = Some(Session::begin(self.sessions, config, login));
+        // The one before takes its calls from the page first.
+        self.session = None;
+        self.session = Some(Session::begin(&self.handle, self.sessions, &self.settings, order));
     }
 
     /// The timer has run out.
@@ -113,9 +139,13 @@ impl App {
         self.clock_distance = distance;
         let Some(session) = &mut self.session else { return };
         if slept {
-            session.agent.network_changed(now());
+            session.network_changed();
         }
         let now = now();
+        if self.tick_at <= now.mono {
+            self.tick_at = now.mono + SECOND;
+            session.phone.tick(now.mono);
+        }
         if session.agent.poll_timeout().is_some_and(|due| due <= now.mono) {
             session.agent.handle_timeout(now);
         }
@@ -133,18 +163,20 @@ impl App {
             && let State::BackingOff { cause, .. } = session.agent.state()
             && cause.cause == Cause::Unreachable
         {
-            session.agent.network_changed(now());
+            session.network_changed();
         }
     }
 
     /// Does what the agent wants done, then sleeps until it wants something again.
     fn settle(&mut self) {
-        let Self { handle, timer, session: Some(session), .. } = self else { return };
+        let Self { handle, timer, tick_at, session: Some(session), .. } = self else { return };
         while let Some(output) = session.agent.poll_output() {
             session.perform(output, handle);
         }
+        session.phone.show(&session.agent);
         let now = now().mono;
-        let ticking = panel::show_times(session.agent.state(), now).then_some(Duration::from_secs(1));
+        let ticks = panel::show_times(session.agent.state(), now) || session.phone.is_busy();
+        let ticking = ticks.then(|| tick_at.since(now).min(SECOND));
         let due = session.agent.poll_timeout().map(|at| at.since(now));
         timer.set([ticking, due].into_iter().flatten().min());
     }
@@ -157,32 +189,41 @@ fn listeners(handle: &Handle) -> Vec<Listener> {
         let handle = handle.clone();
         Listener::new(target.clone(), names, move |event| act(&handle, event))
     };
-    vec![
+    let dialog = element("incoming").map(|dialog| {
+        // It tells nobody above it when it is closed.
+        on(&dialog.into(), &["close"], |handle, _| handle.with_phone(|phone, _| phone.silence()))
+    });
+    let page = vec![
         on(&document, &["click"], |handle, event| clicked(handle, &event)),
         on(&document, &["change"], |_, _| form::chosen().into_iter().for_each(form::show)),
-        on(&document, &["submit"], |handle, event| {
-            event.prevent_default();
-            handle.with(App::register);
-        }),
+        on(&document, &["submit"], |handle, event| submitted(handle, &event)),
         on(&document, &["visibilitychange"], |handle, _| handle.with(App::looked_at)),
+        // The person goes; whoever they talk to need not wait for them.
+        on(&window, &["pagehide"], |handle, _| {
+            handle.with_phone(|phone, agent| phone.hang_up(agent));
+        }),
         // Back online, or back out of the page cache, whose pages have lost their connections.
         on(&window, &["online", "pageshow"], |handle, _| {
             handle.with(|app| {
-                if let Some(session) = &mut app.session {
-                    session.agent.network_changed(now());
-                }
+                app.session.iter_mut().for_each(Session::network_changed);
             });
         }),
-    ]
+    ];
+    page.into_iter().chain(dialog).collect()
 }
 
 fn clicked(handle: &Handle, event: &Event) {
-    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let Some(button) = target.and_then(|target| target.closest("button").ok().flatten()) else { return };
+    let Some(button) = element_of(event).and_then(|target| target.closest("button").ok().flatten()) else { return };
+    if let Some(deed) = button.get_attribute("data-do") {
+        return handle.with_phone(|phone, agent| phone.pressed(agent, &deed, &button));
+    }
     let with_agent = |act: fn(&mut Agent)| handle.with(|app| app.session.iter_mut().for_each(|s| act(&mut s.agent)));
     match button.id().as_str() {
         "refresh" => with_agent(|agent| agent.refresh(now())),
         "deregister" => with_agent(|agent| agent.deregister(now())),
+        "dial-audio" => handle.with_phone(|phone, agent| phone.dial(agent, "call-audio")),
+        "dial-chat" => handle.with_phone(|phone, agent| phone.dial(agent, "write")),
+        "copy-address" => copy(button, element("own-address").and_then(|own| own.text_content()).unwrap_or_default()),
         "failure-dismiss" => panel::hide_failure(),
         "clear-messages" => messages::clear(),
         "copy-messages" => copy(button, messages::text()),
@@ -193,6 +234,19 @@ fn clicked(handle: &Handle, event: &Event) {
         }
         _ => {}
     }
+}
+
+fn submitted(handle: &Handle, event: &Event) {
+    event.prevent_default();
+    match element_of(event).map(|form| form.id()).as_deref() {
+        Some("form-dial") => handle.with_phone(|phone, agent| phone.dial(agent, "call-video")),
+        Some("form-chat") => handle.with_phone(|phone, agent| phone.write(agent)),
+        _ => handle.with(App::register),
+    }
+}
+
+fn element_of(event: &Event) -> Option<Element> {
+    event.target()?.dyn_into().ok()
 }
 
 /// Copies, and says so on the button.

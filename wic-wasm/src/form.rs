@@ -10,6 +10,9 @@ use crate::page::{all, element, input, set_attribute, set_hidden};
 use crate::settings::Settings;
 use crate::view::Notice;
 
+/// One to talk in and one that waits. Who calls then is told 486.
+const CALLS: usize = 2;
+
 /// What the person asks for.
 pub(crate) struct Order {
     pub(crate) config: Config,
@@ -80,7 +83,10 @@ pub(crate) fn read(settings: &Settings) -> Result<Order, Notice> {
         Scenario::WildcardRange => (token(TokenScenario::WildcardRange, settings), None),
     };
     storage::save(storage::FLOW, flow.name());
-    Ok(Order { config: Config::new(access, instance()), login })
+    let mut config = Config::new(access, instance());
+    config.reg_event = true;
+    config.limits.calls = CALLS;
+    Ok(Order { config, login })
 }
 
 fn digest(settings: &Settings) -> Result<Access, Notice> {

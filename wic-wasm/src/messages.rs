@@ -121,6 +121,12 @@ fn whole(wire: &Wire) -> Option<Element> {
     Some(pre)
 }
 
+/// The time of day, to the minute.
+pub(crate) fn time_of_day() -> String {
+    let now = Date::new_0();
+    join([&two_digits(now.get_hours().into()), ":", &two_digits(now.get_minutes().into())])
+}
+
 /// The time of day, to the millisecond.
 fn time() -> String {
     let now = Date::new_0();

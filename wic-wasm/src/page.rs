@@ -19,6 +19,25 @@
 //! | `failure-link` | in it: the eP-CSCF's page |
 //! | `messages` | a list; `li[data-direction="sent"]` or `"received"`, `data-status` on final responses, the whole text in `pre` |
 //! | `message-count`, `copy-messages`, `clear-messages` | of that list |
+//! | `phone-panel`, `chat-panel` | hidden while there is no registration |
+//! | `own-address`, `copy-address` | the address to be called at |
+//! | `dial`, `dial-video`, `dial-audio`, `dial-chat`, `dial-error` | call or write to a name or address |
+//! | `video-alice`, `audio-alice`, `write-alice`, … | the same for a demo subscriber |
+//! | `calls` | a list; see below |
+//! | `incoming` | a dialog, open while it rings: `data-call`, `data-peer`, `data-video`; `answer-video`, `answer-audio`, `decline`, `busy` in it |
+//! | `recent` | a list of calls that ended; `li[data-peer][data-by][data-status]` |
+//! | `chat-peers` | the conversations; `button[data-peer][data-unread]` |
+//! | `chat-logs` | one log each, `[data-peer]`; in it `[data-direction]`, `[data-delivery="pending"]`, `"delivered"` or `"failed"`, and `[data-status]` of a failure |
+//! | `chat-text`, `chat-send`, `chat-error` | write into the conversation that is open |
+//!
+//! A call is `#calls > li[data-call]`. `data-peer` is an address, `data-direction` `in` or `out`,
+//! `data-state` where it stands ([`crate::phone`]), `data-media` the `connectionState`, `data-hold`
+//! `none`, `local`, `remote` or `both`, `data-muted`, `data-camera` and `data-remote-video` `true` or
+//! `false`, `data-negotiation` `idle`, `offering` or `answering`, `data-tones` the tones that went out,
+//! `data-restarts` how often ICE was restarted. Each second come `data-audio-packets-received`,
+//! `-sent`, the same of `video`, `data-frames-decoded` and `data-frames-sent`. The buttons in it are
+//! told by `data-do`: `answer-video`, `answer-audio`, `decline`, `mute`, `camera`, `hold`, `keypad`,
+//! `tone` with `data-tone`, `hang-up`.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement};
@@ -74,6 +93,31 @@ pub(crate) fn set_hidden(id: &str, hidden: bool) {
 
 pub(crate) fn set_disabled(id: &str, disabled: bool) {
     toggle(id, "disabled", disabled);
+}
+
+/// As [`set_text`], of an element at hand.
+pub(crate) fn set_text_of(element: &Element, text: &str) {
+    if element.text_content().as_deref() != Some(text) {
+        element.set_text_content(Some(text));
+    }
+}
+
+/// Changes an attribute only when it is another.
+pub(crate) fn set_data(element: &Element, name: &str, value: &str) {
+    if element.get_attribute(name).as_deref() != Some(value) {
+        let _ = element.set_attribute(name, value);
+    }
+}
+
+/// Switches an attribute such as `hidden`.
+pub(crate) fn switch(element: &Element, name: &str, on: bool) {
+    let _ = element.toggle_attribute_with_force(name, on);
+}
+
+/// Whether the focus is in this element.
+pub(crate) fn has_focus(element: &Element) -> bool {
+    let active = document().and_then(|document| document.active_element());
+    active.is_some_and(|active| element.contains(Some(&active)))
 }
 
 /// Says that the client is dead. Nothing else of it runs any more.

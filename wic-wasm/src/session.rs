@@ -2,13 +2,17 @@
 
 use ims::Impi;
 use wasm_bindgen_futures::spawn_local;
-use wic::{Access, Agent, Config, Event, Failure, Output, State, TokenFailure, TokenGrant, TokenReason, WssUrl};
+use wic::{Access, Agent, Event, Failure, Output, State, TokenFailure, TokenGrant, TokenReason, WssUrl};
 
 use crate::app::Handle;
 use crate::browser::{BrowserEntropy, complain, now};
+use crate::form::Order;
 use crate::http::{self, Login};
+use crate::media::Report;
 use crate::messages::{self, Direction};
 use crate::panel;
+use crate::phone::Phone;
+use crate::settings::Settings;
 use crate::socket::{Socket, SocketEvent};
 use crate::view::{Notice, Probe};
 
@@ -16,6 +20,7 @@ use crate::view::{Notice, Probe};
 pub(crate) struct Session {
     number: u32,
     pub(crate) agent: Agent,
+    pub(crate) phone: Phone,
     login: Option<Login>,
     socket: Option<Socket>,
     /// IMPI that came with the token.
@@ -28,19 +33,32 @@ pub(crate) struct Session {
 
 impl Session {
     /// Starts to register.
-    pub(crate) fn begin(number: u32, config: Config, login: Option<Login>) -> Self {
+    pub(crate) fn begin(handle: &Handle, number: u32, settings: &Settings, order: Order) -> Self {
+        let Order { config, login } = order;
         let impi = match &config.access {
             Access::Digest(digest) => Some(digest.impi.clone()),
             Access::Token(_) => None,
         };
         let mut agent = Agent::new(config, BrowserEntropy);
         agent.start(now());
-        Self { number, agent, login, socket: None, impi, answered: None, notice: None }
+        let phone = Phone::new(handle.clone(), number, settings);
+        Self { number, agent, phone, login, socket: None, impi, answered: None, notice: None }
     }
 
     /// What tells it from those before and after it.
     pub(crate) fn number(&self) -> u32 {
         self.number
+    }
+
+    /// What the browser says of the media of a call.
+    pub(crate) fn report(&mut self, call: u32, report: Report) {
+        self.phone.report(&mut self.agent, call, report);
+    }
+
+    /// The network is another one, or is back.
+    pub(crate) fn network_changed(&mut self) {
+        self.agent.network_changed(now());
+        self.phone.network_changed();
     }
 
     /// Does what the agent wants done.
@@ -131,15 +149,15 @@ impl Session {
             }
             Event::Failed(failure) => self.show_failure(&failure, handle),
             Event::Discarded { reason } => complain(&reason),
+            Event::Call { call, event } => self.phone.event(&mut self.agent, call, event),
+            Event::Message { from, text, .. } => self.phone.message(&from, &text),
+            Event::MessageDelivered { id } => self.phone.sent(id, None),
+            Event::MessageFailed { id, status, reason } => self.phone.sent(id, Some((status, &reason))),
             Event::MessageSent(_)
             | Event::MessageReceived(_)
             | Event::TokenRefreshed { .. }
             | Event::Registered(_)
             | Event::Deregistered { .. }
-            | Event::Call { .. }
-            | Event::Message { .. }
-            | Event::MessageDelivered { .. }
-            | Event::MessageFailed { .. }
             | Event::OptionsAnswered { .. } => {}
         }
     }

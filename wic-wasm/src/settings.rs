@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wic::WssUrl;
 
 use crate::browser::document;
+use crate::phone::Directory;
 
 /// What the WWSF tells its page.
 pub(crate) struct Settings {
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) flows: Vec<Scenario>,
     /// The token servers that a challenge may name (RFC 8898 §2.1.1).
     pub(crate) authz_servers: Vec<String>,
+    /// Where the people are that have a name alone.
+    pub(crate) directory: Directory,
 }
 
 impl Settings {
@@ -28,9 +31,13 @@ impl Settings {
     pub(crate) fn read() -> Result<Self, &'static str> {
         let text = document().and_then(|d| d.get_element_by_id("config")).and_then(|e| e.text_content());
         let config = text.and_then(|text| JSON::parse(&text).ok()).ok_or("#config")?;
+        let realm: Host = string(&config, "realm").and_then(|realm| realm.parse().ok()).ok_or("realm")?;
+        let pool = member(&config, "guest_pool");
+        let guests = string(&pool, "prefix").zip(string(&pool, "domain"));
         Ok(Self {
             wss_url: string(&config, "wss_url").and_then(|url| url.parse().ok()).ok_or("wss_url")?,
-            realm: string(&config, "realm").and_then(|realm| realm.parse().ok()).ok_or("realm")?,
+            directory: Directory { home: realm.clone(), guests },
+            realm,
             flows: strings(&config, "flows").iter().filter_map(|name| name.parse().ok()).collect(),
             authz_servers: strings(&config, "authz_servers"),
         })

@@ -33,6 +33,7 @@ impl Pages {
             wss_url: &config.wss_url,
             epcscf_page: &config.epcscf_page,
             range: config.guests.enabled.then(|| config.guests.range.as_str()),
+            guest_pool: GuestPool::of(config),
             console: config.console.as_deref(),
             digest: Offer::of(Scenario::ImsDigest, config),
             web_auth: Offer::of(Scenario::WebAuth, config),
@@ -68,6 +69,7 @@ struct Index<'a> {
     wss_url: &'a str,
     epcscf_page: &'a str,
     range: Option<&'a str>,
+    guest_pool: Option<GuestPool<'a>>,
     console: Option<&'a str>,
     digest: Offer,
     web_auth: Offer,
@@ -137,6 +139,25 @@ struct Island<'a> {
     scope: &'a str,
     flows: &'a [Scenario],
     authz_servers: Vec<String>,
+    guest_pool: Option<GuestPool<'a>>,
+}
+
+/// How a guest's name is told from a subscriber's, so that a person need not type domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct GuestPool<'a> {
+    /// What guests' names begin with.
+    prefix: &'a str,
+    /// Where they are.
+    domain: &'a str,
+}
+
+impl<'a> GuestPool<'a> {
+    /// Of `sip:guest-!.*!@partner.ims.example`; none when names or domains would have to be guessed.
+    fn of(config: &'a Config) -> Option<Self> {
+        let (prefix, rest) = config.guests.range.as_str().strip_prefix("sip:")?.split_once('!')?;
+        let (_, domain) = rest.rsplit_once("!@")?;
+        (!prefix.is_empty() && !domain.is_empty()).then_some(Self { prefix, domain })
+    }
 }
 
 impl<'a> Island<'a> {
@@ -150,6 +171,7 @@ impl<'a> Island<'a> {
             scope: &config.scope,
             flows: &config.flows,
             authz_servers: config.authz_servers(),
+            guest_pool: GuestPool::of(config),
         }
     }
 }
@@ -201,6 +223,18 @@ mod tests {
         assert_eq!(island["role"], "partner");
         assert_eq!(island["flows"], serde_json::json!(["wildcard"]));
         assert_eq!(island["authz_servers"], serde_json::json!(["https://localhost:9443/api/token"]));
+    }
+
+    #[test]
+    fn a_guest_is_known_by_the_name_where_the_range_allows_it() {
+        let pool = |range: &str| {
+            let mut config = Config::operator();
+            config.guests.range = range.parse().unwrap();
+            GuestPool::of(&config).map(|pool| (pool.prefix.to_owned(), pool.domain.to_owned()))
+        };
+        let known = |prefix: &str, domain: &str| Some((prefix.to_owned(), domain.to_owned()));
+        assert_eq!(pool("sip:guest-!.*!@partner.ims.example"), known("guest-", "partner.ims.example"));
+        assert_eq!(pool("sip:!.*!@partner.ims.example"), None);
     }
 
     #[test]
