@@ -144,7 +144,7 @@ impl App {
         let now = now();
         if self.tick_at <= now.mono {
             self.tick_at = now.mono + SECOND;
-            session.phone.tick(now.mono);
+            session.phone.tick();
         }
         if session.agent.poll_timeout().is_some_and(|due| due <= now.mono) {
             session.agent.handle_timeout(now);
@@ -220,7 +220,7 @@ fn clicked(handle: &Handle, event: &Event) {
     let with_agent = |act: fn(&mut Agent)| handle.with(|app| app.session.iter_mut().for_each(|s| act(&mut s.agent)));
     match button.id().as_str() {
         "refresh" => with_agent(|agent| agent.refresh(now())),
-        "deregister" => with_agent(|agent| agent.deregister(now())),
+        "deregister" => handle.with(|app| app.session.iter_mut().for_each(Session::deregister)),
         "dial-audio" => handle.with_phone(|phone, agent| phone.dial(agent, "call-audio")),
         "dial-chat" => handle.with_phone(|phone, agent| phone.dial(agent, "write")),
         "copy-address" => copy(button, element("own-address").and_then(|own| own.text_content()).unwrap_or_default()),

@@ -8,7 +8,7 @@ mod recent;
 mod ringing;
 mod words;
 
-use sip::{Instant, StatusCode};
+use sip::StatusCode;
 use web_sys::Element;
 use wic::{Agent, CallEvent, CallId, MessageId, Party};
 
@@ -121,7 +121,7 @@ impl Phone {
             return;
         }
         if let Some(at) = self.calls.iter().position(|call| call.id == Some(id)) {
-            let end = self.calls[at].event(event);
+            let end = self.calls[at].event(agent, event);
             self.end(at, end);
         }
     }
@@ -153,9 +153,9 @@ impl Phone {
     }
 
     /// Once a second.
-    pub(crate) fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&self) {
         let at = js_sys::Date::now();
-        self.calls.iter_mut().for_each(|call| call.tick(now, at));
+        self.calls.iter().for_each(|call| call.tick(at));
     }
 
     /// Whether it is to be woken once a second.

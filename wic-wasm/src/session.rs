@@ -29,6 +29,8 @@ pub(crate) struct Session {
     answered: Option<u16>,
     /// What is shown as failed.
     notice: Option<Notice>,
+    /// Whether the person wants to be registered no more.
+    leaving: bool,
 }
 
 impl Session {
@@ -42,7 +44,7 @@ impl Session {
         let mut agent = Agent::new(config, BrowserEntropy);
         agent.start(now());
         let phone = Phone::new(handle.clone(), number, settings);
-        Self { number, agent, phone, login, socket: None, impi, answered: None, notice: None }
+        Self { number, agent, phone, login, socket: None, impi, answered: None, notice: None, leaving: false }
     }
 
     /// What tells it from those before and after it.
@@ -53,6 +55,12 @@ impl Session {
     /// What the browser says of the media of a call.
     pub(crate) fn report(&mut self, call: u32, report: Report) {
         self.phone.report(&mut self.agent, call, report);
+    }
+
+    /// Ends the registration.
+    pub(crate) fn deregister(&mut self) {
+        self.leaving = true;
+        self.agent.deregister(now());
     }
 
     /// The network is another one, or is back.
@@ -134,7 +142,9 @@ impl Session {
     fn show(&mut self, event: Event, handle: &Handle) {
         match event {
             Event::StateChanged(state) => {
-                if state.binding().is_some() && self.notice.take().is_some() {
+                // That the network ended a registration stays to be read when there is a new one.
+                let repaired = state.binding().is_some() && self.notice.as_ref().is_some_and(Notice::is_repaired);
+                if repaired && self.notice.take().is_some() {
                     panel::hide_failure();
                 }
                 panel::show_state(&state, self.agent.config().scenario(), self.impi.as_ref());
@@ -146,6 +156,9 @@ impl Session {
             Event::MessageReceived(wire) if !wire.is_keepalive() => {
                 let summary = messages::add(Direction::Received, &wire);
                 self.answered = summary.status.or(self.answered);
+            }
+            Event::Deregistered { .. } if !self.leaving => {
+                panel::show_failure(&Notice::removed(), Probe::Running);
             }
             Event::Failed(failure) => self.show_failure(&failure, handle),
             Event::Discarded { reason } => complain(&reason),

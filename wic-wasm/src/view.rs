@@ -101,6 +101,23 @@ impl Notice {
         }
     }
 
+    /// The registration was ended in the name of this WIC, but not by it.
+    pub(crate) fn removed() -> Self {
+        Self {
+            cause: Cause::Deregistered.name(),
+            title: headline(Cause::Deregistered),
+            status: None,
+            text: "the registration was removed in your name: unregistered (RFC 3680 §3.7.2)".to_owned(),
+            advice: Some("Another client of yours, or the operator, ended it. You may register again."),
+            unreachable: None,
+        }
+    }
+
+    /// Whether being registered puts an end to it.
+    pub(crate) fn is_repaired(&self) -> bool {
+        self.cause != Cause::Deregistered.name()
+    }
+
     /// Something in the form is not as it must be.
     pub(crate) fn input(title: &'static str, text: String) -> Self {
         Self { cause: "input", title, status: None, text, advice: None, unreachable: None }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ims::Impu;
 use sip::{Instant, StatusCode};
-use wic::{Agent, CallEvent, CallId, CallOptions, EndedBy, Party, Sdp};
+use wic::{Agent, CallEvent, CallId, CallOptions, CallState, EndedBy, Party, Sdp};
 
 use super::card::Card;
 use super::dial::Directory;
@@ -99,10 +99,9 @@ pub(crate) struct Call {
     wishes: Wishes,
     /// What the other side knows of.
     agreed: Wishes,
-    /// Whether they are to be told anew, and not before when.
+    /// Whether they are to be told anew.
     dirty: bool,
     restart: bool,
-    not_before: Option<Instant>,
     restarts: u32,
     muted: bool,
     tones: String,
@@ -170,7 +169,6 @@ impl Call {
             agreed: Wishes::default(),
             dirty: false,
             restart: false,
-            not_before: None,
             restarts: 0,
             muted: false,
             tones: String::new(),
@@ -259,7 +257,7 @@ impl Call {
     }
 
     /// What the agent says of it.
-    pub(crate) fn event(&mut self, event: CallEvent) -> Option<End> {
+    pub(crate) fn event(&mut self, agent: &Agent, event: CallEvent) -> Option<End> {
         match event {
             // Phone begins with it.
             CallEvent::Incoming { .. } => {}
@@ -287,7 +285,7 @@ impl Call {
                 self.peer.ask(Job::Answer { offer: offer.as_str().to_owned() });
             }
             CallEvent::OfferAnswered { answer } => self.peer.ask(Job::Settle { answer: answer.as_str().to_owned() }),
-            CallEvent::OfferRefused { status, reason } => self.refused(status, &reason),
+            CallEvent::OfferRefused { status, reason } => self.refused(agent, status, &reason),
             CallEvent::Suspended => self.stage = Stage::Suspended,
             CallEvent::Resumed => {
                 self.stage = Stage::Established;
@@ -339,13 +337,9 @@ impl Call {
     }
 
     /// Once a second.
-    pub(crate) fn tick(&mut self, now: Instant, at: f64) {
+    pub(crate) fn tick(&self, at: f64) {
         if self.stage.is_established() || self.early.is_some() {
             self.peer.sample(at);
-        }
-        if self.not_before.is_some_and(|not_before| not_before <= now) {
-            self.not_before = None;
-            self.negotiate();
         }
     }
 
@@ -466,11 +460,7 @@ impl Call {
 
     /// Tells the other side what it does not know yet, one offer at a time.
     fn negotiate(&mut self) {
-        if self.dirty
-            && self.stage == Stage::Established
-            && self.negotiation == Negotiation::Idle
-            && self.not_before.is_none()
-        {
+        if self.dirty && self.stage == Stage::Established && self.negotiation == Negotiation::Idle {
             self.dirty = false;
             self.negotiation = Negotiation::Making;
             let restart = std::mem::take(&mut self.restart);
@@ -479,16 +469,12 @@ impl Call {
         }
     }
 
-    /// The other side refused our offer; the session stays as it was.
-    fn refused(&mut self, status: u16, reason: &str) {
-        if self.negotiation == Negotiation::Answering {
-            return;
-        }
+    /// Our offer was refused; the session stays as it was.
+    fn refused(&mut self, agent: &Agent, status: u16, reason: &str) {
         self.peer.ask(Job::Rollback);
-        if status == 491 {
-            // Whose Call-ID it is waits longer (RFC 3261 §14.1).
-            let wait = if self.outgoing { 2_100 } else { 0 } + (js_sys::Math::random() * 2_000.0) as u64;
-            self.not_before = Some(now().mono + Duration::from_millis(wait));
+        // The other side's offer came first, or the connection is lost: it is made again.
+        let lost = agent.calls().any(|(id, state)| self.id == Some(id) && state == CallState::Suspended);
+        if status == StatusCode::REQUEST_PENDING.code() || lost {
             self.dirty = true;
             return;
         }
