@@ -42,6 +42,9 @@ impl Chromium {
             .args(["disable-component-update", "disable-sync"])
             .args(["use-fake-ui-for-media-stream", "use-fake-device-for-media-stream"])
             .arg(("autoplay-policy", "no-user-gesture-required"))
+            // All pages are looked at, whichever is in front.
+            .args(["disable-background-timer-throttling", "disable-renderer-backgrounding"])
+            .arg("disable-backgrounding-occluded-windows")
             .build()
             .map_err(anyhow::Error::msg)?;
         let (browser, mut handler) = Browser::launch(config).await.context("starting Chromium")?;

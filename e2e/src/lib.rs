@@ -1,7 +1,7 @@
 //! End-to-end tests in a real browser, and with clients by others.
 //!
 //! This library is what the tests in `tests/` share: a testbed on free ports ([`Bed`]), the
-//! system's Chromium ([`Chromium`], [`Tab`]), clients by others ([`peers`]), and tokens that no WWSF
+//! system's Chromium ([`Chromium`], [`Tab`]), the WIC in a page ([`Phone`]), clients by others ([`peers`]), and tokens that no WWSF
 //! would issue ([`forge`]).
 //! Everything of the browser's driver is in `browser.rs`, so that it can be changed in one place.
 
@@ -9,6 +9,8 @@ mod bed;
 mod browser;
 pub mod forge;
 pub mod peers;
+mod phone;
 
 pub use bed::Bed;
 pub use browser::{Chromium, Tab};
+pub use phone::{Counters, Phone, User};

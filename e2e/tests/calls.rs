@@ -1,0 +1,215 @@
+//! Calls and messages between pages: sound and pictures flow, and what people do with calls works.
+
+use anyhow::{Result, ensure};
+use e2e::{Bed, Phone, User};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// One browser with many pages at a time: media is work.
+async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// What ended a call, at each side.
+async fn ended(phone: &Phone) -> Result<(String, String)> {
+    phone.ended().await
+}
+
+fn by(who: &str, status: &str) -> (String, String) {
+    (who.to_owned(), status.to_owned())
+}
+
+/// `ORG-01`, `TRM-01`, `TRM-07`: each kind calls each other one, in both directions.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_user_calls_and_writes_to_every_other() -> Result<()> {
+    let _turn = turn().await;
+    let bed = Bed::with_browser(|_| {}).await?;
+    let alice = Phone::register(&bed, User::Digest("alice")).await?;
+    let bob = Phone::register(&bed, User::WebAuth("bob")).await?;
+    let guest = Phone::register(&bed, User::Guest).await?;
+    for (caller, callee) in
+        [(&alice, &bob), (&bob, &alice), (&alice, &guest), (&guest, &alice), (&bob, &guest), (&guest, &bob)]
+    {
+        caller.talk(callee, true).await?;
+        caller.hears(true).await?;
+        callee.hears(true).await?;
+        caller.press("hang-up").await?;
+        ensure!(ended(callee).await?.0 == "peer" && ended(caller).await?.0 == "local");
+
+        let text = format!("from {} to {}", caller.address, callee.address);
+        caller.write(&callee.address, &text).await?;
+        callee.reads(&caller.address, &text).await?;
+        caller.delivery(&text, "delivered").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_mute_hold_and_change_a_call_and_either_ends_it() -> Result<()> {
+    let _turn = turn().await;
+    let bed = Bed::with_browser(|_| {}).await?;
+    let alice = Phone::register(&bed, User::Digest("alice")).await?;
+    let guest = Phone::register(&bed, User::Guest).await?;
+
+    // A name alone is enough; a video call may be answered with sound alone.
+    guest.call("alice", true).await?;
+    ensure!(alice.rings().await? == guest.address);
+    alice.take("answer-audio").await?;
+    for phone in [&alice, &guest] {
+        phone.until("dataset.state === 'established' && call.dataset.media === 'connected'").await?;
+    }
+    alice.hears(true).await?;
+    guest.hears(false).await?;
+    guest.until("dataset.remoteVideo === 'false'").await?;
+
+    // The camera comes later, and goes again: each time the other side is told.
+    alice.press("camera").await?;
+    guest.until("dataset.remoteVideo === 'true'").await?;
+    guest.hears(true).await?;
+    alice.settled().await?;
+    alice.press("camera").await?;
+    guest.until("dataset.remoteVideo === 'false'").await?;
+    alice.settled().await?;
+
+    // Nothing is signalled of a mute: packets go on, with silence.
+    guest.press("mute").await?;
+    guest.until("dataset.muted === 'true'").await?;
+    alice.hears(false).await?;
+    guest.press("mute").await?;
+
+    alice.press("hold").await?;
+    alice.until("dataset.hold === 'local'").await?;
+    guest.until("dataset.hold === 'remote'").await?;
+    alice.settled().await?;
+    // Both may.
+    guest.press("hold").await?;
+    alice.until("dataset.hold === 'both'").await?;
+    guest.settled().await?;
+    alice.press("hold").await?;
+    alice.until("dataset.hold === 'remote'").await?;
+    alice.settled().await?;
+    guest.press("hold").await?;
+    for phone in [&alice, &guest] {
+        phone.until("dataset.hold === 'none' && call.dataset.negotiation === 'idle'").await?;
+    }
+    alice.hears(true).await?;
+    guest.hears(false).await?;
+
+    guest.press("keypad").await?;
+    for tone in ["1", "2", "#"] {
+        guest.tab.click(&format!("#calls [data-tone={tone:?}]")).await?;
+    }
+    guest.until("dataset.tones === '12#'").await?;
+
+    // The network changes under one of them: new candidates, the same call.
+    let ufrag = "document.querySelector('#calls > li').dataset.restarts";
+    let before: String = alice.tab.evaluate(ufrag).await?;
+    alice.tab.evaluate::<bool>("dispatchEvent(new Event('online'))").await?;
+    alice.until("dataset.state === 'established' && call.dataset.restarts > '0'").await?;
+    ensure!(before == "0");
+    for phone in [&alice, &guest] {
+        phone.until("dataset.media === 'connected' && call.dataset.negotiation === 'idle'").await?;
+        phone.hears(false).await?;
+    }
+
+    // Whoever was called may end it.
+    alice.press("hang-up").await?;
+    ensure!(ended(&guest).await?.0 == "peer");
+    ensure!(ended(&alice).await?.0 == "local");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_nobody_takes_end_with_their_status() -> Result<()> {
+    let _turn = turn().await;
+    let bed = Bed::with_browser(|_| {}).await?;
+    let alice = Phone::register(&bed, User::Digest("alice")).await?;
+    // Its monotonic clock can be put forward.
+    let clock = "const now = performance.now.bind(performance); performance.now = () => now() + (window.ahead ?? 0);";
+    let bob = Phone::register_with(&bed, User::WebAuth("bob"), clock).await?;
+
+    for (button, status) in [("decline", "603"), ("busy", "486")] {
+        alice.call("bob", true).await?;
+        bob.take(button).await?;
+        ensure!(ended(&alice).await? == by("peer", status), "{button}: {:?}", ended(&alice).await?);
+        ensure!(ended(&bob).await?.0 == "local");
+    }
+
+    // CANCEL.
+    alice.call("bob", false).await?;
+    bob.rings().await?;
+    alice.until("dataset.state === 'ringing'").await?;
+    alice.press("hang-up").await?;
+    ensure!(ended(&alice).await?.0 == "local");
+    ensure!(ended(&bob).await?.0 == "peer");
+    bob.tab.until("!document.querySelector('#incoming').open").await?;
+
+    // No answer.
+    alice.call("bob", false).await?;
+    bob.rings().await?;
+    bob.tab.evaluate::<f64>("window.ahead = 121_000").await?;
+    ensure!(ended(&alice).await?.1 == "480", "{:?}", ended(&alice).await?);
+
+    // Nobody there, and nobody of that name.
+    alice.call("carol", true).await?;
+    ensure!(ended(&alice).await?.1 == "480", "{:?}", ended(&alice).await?);
+    alice.call("nobody", true).await?;
+    ensure!(ended(&alice).await?.1 == "404", "{:?}", ended(&alice).await?);
+    alice.write("nobody", "hello?").await?;
+    ensure!(alice.delivery("hello?", "failed").await? == "404");
+    alice.write("carol", "are you there?").await?;
+    ensure!(alice.delivery("are you there?", "failed").await? == "480");
+
+    // A second call is offered; a third is told that the line is busy.
+    let guest = Phone::register(&bed, User::Guest).await?;
+    alice.talk(&bob, false).await?;
+    guest.call("bob", false).await?;
+    ensure!(bob.rings().await? == guest.address);
+    let carol = Phone::register(&bed, User::WebAuth("carol")).await?;
+    carol.call("bob", false).await?;
+    ensure!(ended(&carol).await? == by("peer", "486"), "{:?}", ended(&carol).await?);
+    // Taking it puts the first on hold.
+    bob.take("answer-audio").await?;
+    alice.until("dataset.hold === 'remote'").await?;
+    guest.until("dataset.media === 'connected'").await?;
+    guest.hears(false).await?;
+
+    // Whose page is closed is told of at once, in a call and before one.
+    bob.tab.close().await?;
+    ensure!(ended(&guest).await?.0 == "peer");
+    ensure!(ended(&alice).await?.0 == "peer");
+    alice.call("bob", false).await?;
+    ensure!(ended(&alice).await?.1 == "480");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_survives_a_connection_that_comes_back_in_time_and_no_other() -> Result<()> {
+    let _turn = turn().await;
+    let bed = Bed::with_browser(|_| {}).await?;
+    // The page's connection can be cut, and kept from being made again.
+    let socket = "const Real = WebSocket; window.sockets = [];
+        window.WebSocket = class extends Real {
+            constructor(url, protocols) { super(window.cut ? 'wss://localhost:1/' : url, protocols); sockets.push(this); }
+        };";
+    let alice = Phone::register_with(&bed, User::Digest("alice"), socket).await?;
+    let guest = Phone::register(&bed, User::Guest).await?;
+    alice.talk(&guest, true).await?;
+
+    alice.tab.evaluate::<bool>("(sockets.at(-1).close(3999), true)").await?;
+    alice.until("dataset.state === 'suspended'").await?;
+    // Media does not pass there.
+    guest.hears(true).await?;
+    alice.until("dataset.state === 'established' && call.dataset.restarts === '1'").await?;
+    for phone in [&alice, &guest] {
+        phone.until("dataset.negotiation === 'idle' && call.dataset.media === 'connected'").await?;
+        phone.hears(true).await?;
+    }
+    guest.press("hold").await?;
+    alice.until("dataset.hold === 'remote'").await?;
+
+    alice.tab.evaluate::<bool>("(window.cut = true, sockets.at(-1).close(3999), true)").await?;
+    ensure!(ended(&guest).await?.0 != "local");
+    ensure!(ended(&alice).await?.0 == "network");
+    Ok(())
+}
