@@ -66,6 +66,8 @@ struct Expect {
     /// What got past the eP-CSCF, or to a node that was asked directly, in order: `icscf REGISTER`,
     /// `hss UAR`.
     reached: &'static [&'static str],
+    /// What stands in it.
+    shows: &'static [&'static str],
     /// What stands in none of it.
     never: &'static [&'static str],
 }
@@ -73,7 +75,7 @@ struct Expect {
 impl Expect {
     /// An answer of the eP-CSCF, after which nothing happens.
     const fn refusal(status: u16) -> Self {
-        Self { by: "epcscf", status, says: &[], closed: None, reached: &[], never: &[] }
+        Self { by: "epcscf", status, says: &[], closed: None, reached: &[], shows: &[], never: &[] }
     }
 
     /// The same with the connection closed for a breach of policy.

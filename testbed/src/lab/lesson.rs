@@ -1,13 +1,15 @@
 //! The lessons: what each shows, its steps, and how a step is told from the trace.
 
+mod call;
 mod flows;
 
 use super::course::Course;
 use console::api;
-use trace::Record;
+use trace::{Direction, Record};
 
 /// All lessons, in the order in which they are to be taken.
-pub(super) const ALL: &[Lesson] = &[flows::DIGEST, flows::WEB_AUTH, flows::WILDCARD];
+pub(super) const ALL: &[Lesson] =
+    &[flows::DIGEST, flows::WEB_AUTH, flows::WILDCARD, call::ORIGINATION, call::TERMINATION, call::MESSAGE];
 
 /// The lesson called `id`.
 pub(super) fn find(id: &str) -> Option<&'static Lesson> {
@@ -59,6 +61,33 @@ impl Lesson {
             steps: steps.collect(),
         }
     }
+}
+
+/// The method of a SIP message; of a response, that of its request.
+fn method(record: &Record) -> Option<&str> {
+    if !record.text.starts_with("SIP/2.0 ") {
+        return record.text.split(' ').next();
+    }
+    let cseq = record.text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.trim().eq_ignore_ascii_case("cseq").then_some(value)
+    })?;
+    cseq.split_whitespace().nth(1)
+}
+
+/// Whether it is a response with this status to this method.
+fn is_answer(record: &Record, to: &str, status: u16) -> bool {
+    let of = record.text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    of == Some(status) && method(record) == Some(to)
+}
+
+/// Whether a message goes from one node to another.
+fn goes(record: &Record, from: &str, to: &str) -> bool {
+    let (sender, receiver) = match record.direction {
+        Direction::Out => (&record.node, &record.peer),
+        Direction::In => (&record.peer, &record.node),
+    };
+    sender == from && receiver == to
 }
 
 #[cfg(test)]

@@ -101,6 +101,19 @@ impl Client {
         self.wic.send(octets).await
     }
 
+    /// A request outside dialogs.
+    pub(super) fn request(&self, method: &str, uri: &str) -> Msg {
+        let (impu, host) = (&self.person.impu, &self.host);
+        let mut entropy = OsEntropy;
+        Msg::request(method, uri)
+            .with("Via", format!("SIP/2.0/WSS {host};branch=z9hG4bK{}", entropy.token(12)))
+            .with("Max-Forwards", 70)
+            .with("From", format!("<{impu}>;tag={}", entropy.token(8)))
+            .with("To", format!("<{uri}>"))
+            .with("Call-ID", format!("{}@{host}", entropy.token(16)))
+            .with("CSeq", format!("1 {method}"))
+    }
+
     /// Sends octets and waits for a final answer.
     pub(super) async fn say(&mut self, octets: impl AsRef<[u8]>) -> Result<Response, ScriptError> {
         self.send(octets).await?;

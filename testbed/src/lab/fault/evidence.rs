@@ -75,6 +75,8 @@ impl Evidence {
             differences.push(format!("what should get further is {should}"));
         }
         let inside = || self.records.iter().filter(|r| r.direction == Direction::In && CORE.contains(&r.node.as_str()));
+        let missing = expect.shows.iter().filter(|text| !inside().any(|record| record.text.contains(**text)));
+        differences.extend(missing.map(|text| format!("{text} should get into the core")));
         let leaked = expect.never.iter().filter(|text| inside().any(|record| record.text.contains(**text)));
         differences.extend(leaked.map(|text| format!("{text} should not get into the core")));
         differences

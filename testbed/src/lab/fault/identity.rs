@@ -4,6 +4,7 @@ use super::bench::{Bench, Page};
 use super::client::{Client, Person};
 use super::{Expect, Fault};
 use conformance::script::ScriptError;
+use sip::HeaderName;
 
 const GROUP: &str = "Identity";
 
@@ -12,15 +13,17 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "forged-pai",
         title: "Forged P-Asserted-Identity",
         group: GROUP,
-        breaks: "The WIC asserts that it is somebody else, in a header that only the network may set.",
-        expected: "The eP-CSCF removes it: the core never sees it, and the registration goes on as if it had not been there.",
-        clause: "TS 24.229 §4.4, RFC 3325 §5",
+        breaks: "A registered WIC sends a message that asserts somebody else's identity, which only the network may do.",
+        expected: "The eP-CSCF removes the assertion and makes its own: the core sees the user of the connection. Nobody has the \
+                   recipient's name, so that is a 404 in the end.",
+        clause: "TS 24.229 §4.4, RFC 3325 §5, TS 33.203 O.2.3",
         script: |bench| Box::pin(forged_pai(bench)),
         expect: Expect {
-            by: "scscf",
-            reached: &["icscf REGISTER", "hss UAR", "scscf REGISTER", "hss MAR"],
-            never: &["sip:alice@", "P-Asserted-Identity"],
-            ..Expect::refusal(401)
+            by: "icscf",
+            reached: &["scscf MESSAGE", "icscf MESSAGE", "hss LIR"],
+            shows: &["P-Asserted-Identity: <sip:carol@"],
+            never: &["P-Asserted-Identity: <sip:alice@"],
+            ..Expect::refusal(404)
         },
     },
     Fault {
@@ -71,9 +74,15 @@ fn somebody_else(bench: &Bench) -> String {
 
 async fn forged_pai(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
+    let (_, response) = client.registered().await?;
+    let route = response.headers.value(&HeaderName::ServiceRoute).unwrap_or_default().to_owned();
     bench.mark();
-    let register = client.first_register().with("P-Asserted-Identity", format!("<{}>", somebody_else(bench)));
-    client.ask(&register).await?;
+    let message = client
+        .request("MESSAGE", &format!("sip:nobody@{}", bench.domain()))
+        .with("Route", route)
+        .with("P-Asserted-Identity", format!("<{}>", somebody_else(bench)))
+        .body("text/plain", "It was not me who wrote this.");
+    client.ask(&message).await?;
     Ok(Some(client))
 }
 
