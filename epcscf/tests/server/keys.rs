@@ -18,14 +18,14 @@ use crate::client::{Client, register};
 use crate::rig::{PARTNER, Pki, Rig};
 
 /// A key server, and how often it was asked.
-struct Waf {
+pub(crate) struct Waf {
     addr: SocketAddr,
     asked: Arc<AtomicUsize>,
     key: Ed25519KeyPair,
 }
 
 impl Waf {
-    async fn start(pki: &Pki, status: StatusCode) -> Self {
+    pub(crate) async fn start(pki: &Pki, status: StatusCode) -> Self {
         let key = Ed25519KeyPair::from_seed_unchecked(&[5; 32]).unwrap();
         let x = URL_SAFE_NO_PAD.encode(key.public_key());
         let jwks = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x}]}).to_string();
@@ -44,11 +44,11 @@ impl Waf {
         Self { addr, asked, key }
     }
 
-    fn jwks_url(&self) -> String {
+    pub(crate) fn jwks_url(&self) -> String {
         format!("https://localhost:{}/jwks", self.addr.port())
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": "k1"});
         let claims = json!({

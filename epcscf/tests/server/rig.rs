@@ -17,6 +17,8 @@ pub(crate) struct Rig {
     pub(crate) running: Running,
     pub(crate) addr: SocketAddr,
     pub(crate) hub: trace::Hub,
+    /// Where Mw listens.
+    pub(crate) mw: SocketAddr,
     pki: Pki,
 }
 
@@ -31,14 +33,17 @@ impl Rig {
 
     pub(crate) async fn of(pki: Pki, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
+        // There is no core that would answer.
+        config.policy.reg_event.anchors = false;
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let hub = trace::Hub::new(1000);
         let tap = hub.tap("epcscf");
         let mw = Mw::bind("127.0.0.1:0".parse().unwrap(), tap.clone()).await.unwrap();
+        let mw_addr = mw.addr();
         let running = Server::start(config, pki.server(), vec![listener], mw, &pki.ca_pem, tap).await.unwrap();
-        Self { running, addr, hub, pki }
+        Self { running, addr, hub, mw: mw_addr, pki }
     }
 
     pub(crate) fn connector(&self) -> TlsConnector {
