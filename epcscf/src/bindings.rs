@@ -80,6 +80,7 @@ pub(crate) struct Bindings {
     by_id: HashMap<BindingId, Binding>,
     by_key: HashMap<Key, BindingId>,
     by_impu: HashMap<Impu, Vec<BindingId>>,
+    by_impi: HashMap<Impi, Vec<BindingId>>,
     by_flow: HashMap<FlowId, Vec<BindingId>>,
     /// How many identities of each WWSF's ranges are kept here.
     in_ranges: HashMap<String, usize>,
@@ -112,6 +113,11 @@ impl Bindings {
         self.entries(self.by_impu.get(impu))
     }
 
+    /// The bindings of a user, oldest first.
+    pub(crate) fn of_impi(&self, impi: &Impi) -> impl Iterator<Item = (BindingId, &Binding)> {
+        self.entries(self.by_impi.get(impi))
+    }
+
     /// The bindings on a connection, oldest first.
     pub(crate) fn of_flow(&self, flow: FlowId) -> impl Iterator<Item = (BindingId, &Binding)> {
         self.entries(self.by_flow.get(&flow))
@@ -137,6 +143,7 @@ impl Bindings {
         self.next += 1;
         let id = BindingId(self.next);
         self.by_impu.entry(binding.impu.clone()).or_default().push(id);
+        self.by_impi.entry(binding.impi.clone()).or_default().push(id);
         self.by_flow.entry(binding.flow).or_default().push(id);
         self.by_key.insert(key, id);
         self.by_id.insert(id, binding);
@@ -152,6 +159,7 @@ impl Bindings {
             *count = count.saturating_sub(1);
         }
         unlist(&mut self.by_impu, &binding.impu, id);
+        unlist(&mut self.by_impi, &binding.impi, id);
         unlist(&mut self.by_flow, &binding.flow, id);
         Some(binding)
     }

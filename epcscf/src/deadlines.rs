@@ -14,6 +14,8 @@ use crate::reg_event::{SubscriptionId, WatchId};
 pub(crate) enum Timer {
     /// A connection that has no registration.
     Idle(FlowId),
+    /// The end of a connection whose registration the network has ended.
+    Close(FlowId),
     /// A binding's end.
     Binding(BindingId),
     /// The end of the token behind a binding.
@@ -27,10 +29,8 @@ pub(crate) enum Timer {
     /// The end of a session or subscription that is not refreshed.
     Session(CallKey),
     /// The next step of a subscription of this node.
-    #[expect(dead_code, reason = "no subscription is made yet")]
     Watch(WatchId),
     /// The end of a subscription at this node.
-    #[expect(dead_code, reason = "no subscription is served yet")]
     Subscription(SubscriptionId),
     /// REGISTERs that wait for keys.
     KeysWait,

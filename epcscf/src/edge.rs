@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ims::policy::{CLOSE_POLICY, Close, STRIKES, TokenPolicy};
-use ims::{Impi, Impu, Scenario};
+use ims::{Impi, Impu, Scenario, WildcardedImpu};
 use sip::headers::Via;
 use sip::node::{Node, Output};
 use sip::proxy::Own;
@@ -47,6 +47,7 @@ use crate::keys::{Keys, KeysAnswer, KeysAsk};
 use crate::media::Iq;
 use crate::policy::Policy;
 use crate::refusal::{ChallengeText, Refusal};
+use crate::reg_event::{SubscriptionId, Subscriptions, WatchId, Watches};
 use crate::registration::Registration;
 use crate::upgrade::Accepted;
 use crate::verdicts::Verdicts;
@@ -97,6 +98,10 @@ pub struct Edge {
     by_server: HashMap<ServerKey, ClientKey>,
     calls: Calls,
     iq: Box<dyn Iq>,
+    watches: Watches,
+    subscriptions: Subscriptions,
+    /// Ranges that the network has ended, with their WWSF.
+    ranges_down: Vec<(String, WildcardedImpu)>,
     keys: Keys,
     waiting: VecDeque<Waiting>,
     jtis: HashMap<(String, String), JtiHolder>,
@@ -150,6 +155,10 @@ enum Pending {
     Own,
     /// Our own, whatever the answer: the end of a call.
     Bye,
+    /// Our own SUBSCRIBE.
+    Watch(WatchId),
+    /// Our own NOTIFY.
+    Notify(SubscriptionId),
 }
 
 /// A REGISTER that waits for the keys of an issuer.
@@ -196,7 +205,7 @@ impl Edge {
             }
         };
         let port = config.listen.mw.port();
-        Ok(Self {
+        let mut edge = Self {
             records,
             checks: config.policy.token_checks(),
             core: Peer::new(transport, config.core.icscf),
@@ -217,6 +226,9 @@ impl Edge {
             by_server: HashMap::new(),
             calls: Calls::default(),
             iq: config.media.gateway(),
+            watches: Watches::default(),
+            subscriptions: Subscriptions::default(),
+            ranges_down: Vec::new(),
             keys: Keys::default(),
             waiting: VecDeque::new(),
             jtis: HashMap::new(),
@@ -225,10 +237,12 @@ impl Edge {
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             config,
-        })
+        };
+        edge.watch_ranges(now);
+        Ok(edge)
     }
 
-    /// Runs SIP's timers otherwise than RFC 3261 does.
+    /// Runs SIP's timers otherwise than RFC 3261 does; to be said before anything happens.
     #[must_use]
     pub fn with_timers(mut self, timers: Timers) -> Self {
         self.transactions = Transactions::new(timers);
@@ -293,6 +307,8 @@ impl Edge {
             dialogs,
             contexts: self.iq.contexts(),
             requests: self.relays.len(),
+            watches: self.watches.len(),
+            subscriptions: self.subscriptions.len(),
         }
     }
 
@@ -398,6 +414,11 @@ impl Edge {
         format!("{:x}.{}", self.config.shard, self.entropy.token(16))
     }
 
+    /// Whether something can be sent on a connection.
+    fn is_live(&self, flow: FlowId) -> bool {
+        self.connections.get(&flow).is_some_and(|connection| !connection.closing)
+    }
+
     /// The far end of a connection, as far as it is known.
     fn peer_of(&self, flow: FlowId) -> Peer {
         let unknown = || Peer::on_flow(Transport::Wss, (std::net::Ipv4Addr::UNSPECIFIED, 0).into(), flow);
@@ -434,6 +455,10 @@ pub struct Load {
     pub contexts: usize,
     /// Requests under way.
     pub requests: usize,
+    /// Subscriptions of this node to registrations.
+    pub watches: usize,
+    /// Subscriptions at this node.
+    pub subscriptions: usize,
 }
 
 impl Node for Edge {

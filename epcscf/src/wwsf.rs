@@ -208,6 +208,17 @@ impl Records {
         records
     }
 
+    /// The identities that ranges are registered by, with the names of the WWSFs.
+    pub fn anchors(&self) -> Vec<(String, Impu)> {
+        let anchored = |record: &Arc<WwsfRecord>| {
+            let anchor = record.config.anchor.clone().filter(|_| record.allows(Scenario::WildcardRange))?;
+            Some((record.id().to_owned(), anchor))
+        };
+        let mut anchors: Vec<_> = self.by_id.values().filter_map(anchored).collect();
+        anchors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        anchors
+    }
+
     /// Whether an identity lies in a range of any WWSF.
     pub fn in_any_range(&self, impu: &Impu) -> bool {
         self.by_id.values().any(|record| record.range_of(impu).is_some())

@@ -9,7 +9,7 @@ use crate::identity;
 use crate::media::Side;
 use crate::trust_boundary;
 use sip::dialog::DialogId;
-use sip::headers::{Expires, PAccessNetworkInfo, PAssertedIdentity, SessionExpires};
+use sip::headers::{Expires, PAccessNetworkInfo, PAssertedIdentity, Reason, SessionExpires};
 use sip::{Headers, Rejection};
 
 impl Edge {
@@ -232,7 +232,8 @@ impl Edge {
         let (from, number) = (relay.passing.from, response.cseq().map_or(0, |cseq| cseq.number));
         if let Some(id) = dialog {
             self.acknowledge(now, id, from, number);
-            self.hang_up(now, id, Some(other(from)), StatusCode::REQUEST_TERMINATED, "the caller is gone");
+            let reason = Reason::sip(StatusCode::REQUEST_TERMINATED, "the caller is gone");
+            self.hang_up(now, id, Some(other(from)), &reason, End::Released);
         }
         if !orphaned {
             let mut terminated = original.respond(StatusCode::REQUEST_TERMINATED);
@@ -258,7 +259,7 @@ impl Edge {
         }
         let initial = self.relays.get(&client).is_some_and(|relay| relay.passing.asked == Asked::Initial);
         let only = initial.then(|| other(from));
-        self.hang_up(now, id, only, refusal.status, "media");
+        self.hang_up(now, id, only, &Reason::sip(refusal.status, "media"), End::Released);
         self.transactions.respond(now.mono, server, answer);
     }
 }

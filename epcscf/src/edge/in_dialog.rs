@@ -22,6 +22,9 @@ impl Edge {
         from: Originating<'_>,
         mut request: Request,
     ) -> Result<(), Refusal> {
+        if let Some(outcome) = self.resubscribe_here(now, &from, &request) {
+            return outcome;
+        }
         let (key, id) = self.own_dialog(from.flow, &request)?;
         let (to, ours) = self.prepare_for_core(from.flow, &id, &mut request)?;
         self.describe(&id, Side::Wic, &mut request.headers, &mut request.body)?;

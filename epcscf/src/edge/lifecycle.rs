@@ -7,6 +7,7 @@ use crate::bindings::{Binding, BindingId, Registrar};
 use crate::event::Cause;
 use crate::tna::{self, Entities};
 use crate::trust_boundary::Integrity;
+use ims::reginfo::ContactEvent;
 use sip::headers::{CSeq, From, MaxForwards, To};
 
 impl Edge {
@@ -20,6 +21,7 @@ impl Edge {
             self.calls_follow(&binding);
         }
         let known = self.bindings.find(&impi, &impu, &binding.contact);
+        let told = (binding.registrar == Registrar::Edge).then(|| binding.clone());
         if let Some(id) = known {
             self.forget_timers(id);
         }
@@ -36,6 +38,10 @@ impl Edge {
             self.deadlines.cancel(Timer::Idle(flow));
         }
         let refresh = old.is_some();
+        if let Some(told) = told {
+            let event = if refresh { ContactEvent::Refreshed } else { ContactEvent::Registered };
+            self.tell_watchers(now, &told, event);
+        }
         self.events.push_back(Event::Registered { flow, scenario, impi, impu, expires, refresh });
         if let Some(old) = old.filter(|old| old.flow != flow && old.alive) {
             self.leave(now, old.flow, Some("a newer connection took its place (RFC 5626 §4.2.1)"));
@@ -56,6 +62,8 @@ impl Edge {
             cause,
         });
         self.release_calls_of(now, &binding);
+        self.tell_watchers(now, &binding, cause.contact_event());
+        self.unwatch_user(now, &binding.impi);
         self.leave(now, binding.flow, None);
         Some(binding)
     }
@@ -88,6 +96,7 @@ impl Edge {
             self.calls_lose(now, flow, &owner.impi);
         }
         self.deadlines.cancel(Timer::Idle(flow));
+        self.deadlines.cancel(Timer::Close(flow));
         self.waiting.retain(|waiting| waiting.flow != flow);
         let ids: Vec<BindingId> = self.bindings.of_flow(flow).map(|(id, _)| id).collect();
         for id in ids {
@@ -110,6 +119,7 @@ impl Edge {
     pub(super) fn on_timer(&mut self, now: Now, timer: Timer) {
         match timer {
             Timer::Idle(flow) => self.on_idle(now, flow),
+            Timer::Close(flow) => self.on_close_due(flow),
             Timer::Binding(id) => self.on_expired(now, id),
             Timer::Token(id) => self.on_token_expired(now, id),
             Timer::Answer(key) => self.on_answer_due(now, key),
@@ -185,6 +195,7 @@ impl Edge {
                 None => gone.push(*flow),
             }
         }
+        self.watch_ranges(now);
         for flow in gone {
             self.close(flow, close::POLICY, "the WWSF is authorised no more (TS 33.203 REQ 1.1)");
         }

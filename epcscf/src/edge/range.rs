@@ -81,6 +81,9 @@ impl Edge {
         let impu = attempt.register.to.clone();
         let not_allocated = || Refusal::forbidden(TokenError::NotAllocated.to_string());
         let wildcard = record.range_of(&impu).cloned().ok_or_else(not_allocated)?;
+        if self.ranges_down.iter().any(|(wwsf, range)| wwsf == record.id() && *range == wildcard) {
+            return Err(Refusal::forbidden("the network has ended the registration of the range (TS 29.228 §6.1.3)"));
+        }
         let in_use = self.bindings.of_impu(&impu).next().is_some();
         if !in_use && self.bindings.in_ranges_of(record.id()) >= record.max_users() {
             let retry_after = self.config.policy.connection.retry_after;

@@ -123,6 +123,10 @@ impl Edge {
                 self.events.push_back(Event::CoreUnreachable);
                 Rejection::new(StatusCode::SERVER_TIME_OUT, "the next hop does not answer (RFC 3261 §16.8)")
             }
+            // Neither 408 nor 430: the call may yet go on (RFC 5057 §5.1).
+            (Side::Core, _) if passing.asked != Asked::Initial => {
+                Rejection::new(StatusCode::SERVER_INTERNAL_ERROR, "the WIC is away for a moment (RFC 5626 §4.5)")
+            }
             (Side::Core, true) if passing.method == Method::Invite => {
                 Rejection::new(StatusCode::REQUEST_TIMEOUT, "the WIC does not answer (RFC 3261 §16.8)")
             }

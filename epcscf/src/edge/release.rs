@@ -39,11 +39,16 @@ impl Edge {
             self.deadlines.cancel(Timer::Grace(key));
             self.events.push_back(Event::CallTakenOver { flow: binding.flow, impi: owner.impi.clone() });
         }
+        for id in self.subscriptions.of_impu(&owner.registered) {
+            if let Some(subscription) = self.subscriptions.get_mut(id).filter(|s| s.owner.contact == owner.contact) {
+                subscription.flow = binding.flow;
+            }
+        }
     }
 
     /// The grace time is over.
     pub(super) fn on_grace_over(&mut self, now: Now, key: CallKey) {
-        self.release(now, key, StatusCode::TEMPORARILY_UNAVAILABLE, "the WebSocket is lost", End::Lost);
+        self.release(now, key, "the WebSocket is lost", End::Lost);
     }
 
     /// Nobody has refreshed the session or subscription (RFC 4028 §8.2).
@@ -57,19 +62,24 @@ impl Edge {
         let keys: Vec<CallKey> =
             self.calls.of_impi(&owner.impi).filter(|(_, call)| call.owner == owner).map(|(key, _)| key).collect();
         for key in keys {
-            self.release(now, key, StatusCode::TEMPORARILY_UNAVAILABLE, "the registration ended", End::Deregistered);
+            // Of what it watches, its registration above all, the WIC is yet to hear the last.
+            match self.calls.get(key).map(|call| call.usage) {
+                Some(Usage::Subscription) => self.keep_subscription(now, key, 0),
+                _ => self.release(now, key, "the registration ended", End::Deregistered),
+            }
         }
     }
 
     /// Ends a call: what has been answered by BYE both ways, what has not by CANCEL.
-    fn release(&mut self, now: Now, key: CallKey, status: StatusCode, text: &str, end: End) {
+    fn release(&mut self, now: Now, key: CallKey, text: &str, end: End) {
         let Some(call) = self.calls.get(key) else { return };
         let pending = call.pending;
         let ids: Vec<DialogId> =
             call.legs.iter().filter(|leg| leg.is_confirmed()).map(|leg| leg.wic.id().clone()).collect();
         if call.usage == Usage::Session {
+            let reason = Reason::sip(StatusCode::TEMPORARILY_UNAVAILABLE, text);
             for id in &ids {
-                self.hang_up(now, id, None, status, text);
+                self.hang_up(now, id, None, &reason, end);
             }
         }
         let Some(call) = self.calls.get_mut(key) else { return };
@@ -84,26 +94,25 @@ impl Edge {
     }
 
     /// Says BYE in a dialog, to one side or to both, and ends it.
-    pub(super) fn hang_up(&mut self, now: Now, id: &DialogId, only: Option<Side>, status: StatusCode, text: &str) {
+    pub(super) fn hang_up(&mut self, now: Now, id: &DialogId, only: Option<Side>, reason: &Reason, end: End) {
         let Some(key) = self.calls.of_dialog(id) else { return };
         let Some(call) = self.calls.get(key) else { return };
         let (flow, lost, charging) = (call.flow, call.lost, call.charging.clone());
         let Some(leg) = self.calls.leg_mut(id) else { return };
-        let reason = Reason::sip(status, text);
-        let to_core = leg.wic.request(Method::Bye).with(&reason).with(&charging);
-        let to_wic = leg.peer.request(Method::Bye).with(&reason);
+        let to_core = leg.wic.request(Method::Bye).with(reason).with(&charging);
+        let to_wic = leg.peer.request(Method::Bye).with(reason);
         if only != Some(Side::Wic)
             && let Some((request, to)) = self.own_to_core(to_core)
         {
             let client = self.transactions.request(now.mono, request, to);
             self.pending.insert(client, Pending::Bye);
         }
-        if only != Some(Side::Core) && !lost && self.connections.get(&flow).is_some_and(|c| !c.closing) {
+        if only != Some(Side::Core) && !lost && self.is_live(flow) {
             let (request, to) = self.own_to_wic(flow, to_wic);
             let client = self.transactions.request(now.mono, request, to);
             self.pending.insert(client, Pending::Bye);
         }
-        self.end_leg(id, End::Released);
+        self.end_leg(id, end);
     }
 
     /// The ACK of a 2xx that nobody else will acknowledge; `from` sent the INVITE.
@@ -127,7 +136,7 @@ impl Edge {
     }
 
     /// A request of this node in a WIC's name, along the dialog's route set.
-    fn own_to_core(&mut self, mut request: Request) -> Option<(Request, Peer)> {
+    pub(super) fn own_to_core(&mut self, mut request: Request) -> Option<(Request, Peer)> {
         sip::proxy::preprocess_route(&mut request, &self.own).ok()?;
         let hop = sip::proxy::next_hop(&mut request).ok()?;
         let to = self.next_hop(Some(&hop)).ok()?;
@@ -137,7 +146,7 @@ impl Edge {
     }
 
     /// A request of this node to a WIC, in its peer's name.
-    fn own_to_wic(&mut self, flow: FlowId, mut request: Request) -> (Request, Peer) {
+    pub(super) fn own_to_wic(&mut self, flow: FlowId, mut request: Request) -> (Request, Peer) {
         request.headers.remove(&HeaderName::Route);
         let via = self.via_of(Transport::Wss, &request);
         sip::proxy::push_via(&mut request.headers, &via);

@@ -27,6 +27,8 @@ impl Edge {
                 self.landed(flow, key);
                 self.on_final(now, flow, server, *attempt, response);
             }
+            Some(Pending::Watch(id)) => self.on_subscribed(now, id, &response),
+            Some(Pending::Notify(id)) => self.on_notified(id, Some(response.status)),
             Some(Pending::Own | Pending::Bye) | None => {}
         }
     }
@@ -42,6 +44,8 @@ impl Edge {
                 self.refuse(now, flow, server, &original, refusal);
             }
             Some(Pending::Own) => self.events.push_back(Event::CoreUnreachable),
+            Some(Pending::Watch(id)) => self.watch_failed(now, id, "the core does not answer"),
+            Some(Pending::Notify(id)) => self.on_notified(id, None),
             Some(Pending::Bye) | None => {}
         }
     }
@@ -111,6 +115,7 @@ impl Edge {
                 }
             }
             Asks::Bind { contact, .. } => {
+                let impi = attempt.impi.clone();
                 let mut impus = identities.impus;
                 // An empty list says that all are barred; none says nothing.
                 if !identities.told {
@@ -139,6 +144,7 @@ impl Edge {
                         icid: attempt.icid,
                     },
                 );
+                self.watch_user(now, &impi);
             }
         }
     }

@@ -205,8 +205,7 @@ impl Edge {
             BadToken::Forged => Refusal::forbidden(bad.to_string()),
             BadToken::OldEpoch => gone(bad.to_string()),
         })?;
-        let live = self.connections.get(&flow).is_some_and(|connection| !connection.closing);
-        if live { Ok(flow) } else { Err(gone("the flow is gone (RFC 5626 §5.3.1)".into())) }
+        if self.is_live(flow) { Ok(flow) } else { Err(gone("the flow is gone (RFC 5626 §5.3.1)".into())) }
     }
 
     fn by_identity(&self, request: &Request) -> Result<Target, Refusal> {
@@ -218,9 +217,7 @@ impl Edge {
         if !self.records.in_any_range(&called) || self.records.is_distinct(&called) {
             return Err(outside());
         }
-        let live = |binding: &&Binding| {
-            binding.alive && self.connections.get(&binding.flow).is_some_and(|connection| !connection.closing)
-        };
+        let live = |binding: &&Binding| binding.alive && self.is_live(binding.flow);
         let binding = self
             .bindings
             .of_impu(&called)

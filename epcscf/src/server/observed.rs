@@ -33,6 +33,8 @@ impl Observed {
         metrics::gauge!("epcscf_dialogs").set(load.dialogs as f64);
         metrics::gauge!("epcscf_media_contexts").set(load.contexts as f64);
         metrics::gauge!("epcscf_requests").set(load.requests as f64);
+        metrics::gauge!("epcscf_watches").set(load.watches as f64);
+        metrics::gauge!("epcscf_subscriptions").set(load.subscriptions as f64);
     }
 }
 

@@ -97,7 +97,7 @@ fn a_refresh_moves_the_end() {
     assert_eq!(world.events().into_iter().filter(|event| refreshes(event.clone())).count(), 1);
 }
 
-/// The token is over and no new one came.
+/// NET-07: the token is over and no new one came.
 #[test]
 fn an_expired_token_ends_the_registration_at_the_core_too() {
     let mut world = World::new();

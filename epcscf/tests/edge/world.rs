@@ -85,7 +85,7 @@ impl World {
         change(&mut config);
         let now = Now { mono: Instant::from_millis(1_000_000), unix: START };
         let edge = Edge::new(config, Box::new(SeededEntropy::new(7)), now).unwrap();
-        Self {
+        let mut world = Self {
             edge,
             now,
             ids: FlowIds::new(0),
@@ -98,7 +98,15 @@ impl World {
             keys_answer: true,
             mw: Vec::new(),
             ladder: Vec::new(),
-        }
+        };
+        world.pump();
+        world
+    }
+
+    /// Makes the edge another one, before anything happens.
+    pub(crate) fn change_edge(&mut self, change: impl FnOnce(Edge) -> Edge) {
+        let spare = Edge::new(config(), Box::new(SeededEntropy::new(0)), self.now).unwrap();
+        self.edge = change(std::mem::replace(&mut self.edge, spare));
     }
 
     // The WICs.

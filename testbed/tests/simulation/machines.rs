@@ -51,7 +51,10 @@ pub(crate) fn entropy(seed: u64) -> Box<dyn Entropy + Send> {
 }
 
 pub(crate) fn new_edge(now: Now, seed: u64) -> Edge {
-    Edge::new(epcscf::Config::default(), entropy(seed), now).unwrap()
+    let mut config = epcscf::Config::default();
+    // Ranges are watched for ever; here all comes to an end.
+    config.policy.reg_event.anchors = false;
+    Edge::new(config, entropy(seed), now).unwrap()
 }
 
 fn network() -> Network {

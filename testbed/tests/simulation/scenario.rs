@@ -164,7 +164,7 @@ fn check_empty(seed: u64, world: &mut World) {
         assert!(matches!(state, State::Idle | State::Failed(_)), "seed {seed}: {} {state:?}", wic.person.impu);
         assert_eq!(wic.agent.poll_timeout(), None, "seed {seed}: a timer of {}", wic.person.impu);
     }
-    assert_eq!(world.edge.size(), (0, 0), "seed {seed}: connections and bindings of the eP-CSCF");
+    assert_eq!(world.edge.load(), epcscf::Load::default(), "seed {seed}: what the eP-CSCF holds");
     assert_eq!(world.edge.poll_timeout(), None, "seed {seed}: a timer of the eP-CSCF");
     assert!(world.icscf.is_idle(), "seed {seed}: {:?}", world.icscf);
     assert!(world.scscf.is_idle(), "seed {seed}: {:?}", world.scscf);
