@@ -41,5 +41,5 @@ export const runFault = (id) => json("POST", `/faults/${id}/runs`);
 /** Logs in to this WWSF and gets a token (W1). */
 export async function issueToken(username, password) {
   if (username) await json("POST", "/api/login", { username, password });
-  return json("POST", "/api/token");
+  return json("POST", "/api/token", {});
 }

@@ -1,6 +1,8 @@
 //! The teaching console in Chromium: it paints at once, shows what happens, takes it apart.
 
+mod exports;
 mod lab;
+mod tools;
 
 use anyhow::{Context, Result};
 use e2e::{Bed, Tab};
@@ -16,7 +18,9 @@ async fn the_ladder_shows_what_happens_and_takes_it_apart() -> Result<()> {
     explains_a_message_and_what_changed(&tab).await?;
     marks_what_is_malformed(&tab).await?;
     is_driven_by_keys(&tab).await?;
-    holds_still_while_paused(&bed, &tab).await
+    holds_still_while_paused(&bed, &tab).await?;
+    exports::are_valid(&tab).await?;
+    tools::compute_what_the_nodes_compute(&bed, &tab).await
 }
 
 fn console(bed: &Bed) -> String {
@@ -146,7 +150,7 @@ async fn marks_what_is_malformed(tab: &Tab) -> Result<()> {
         let text = GOOD.replacen(from, to, usize::from(!from.is_empty()));
         let script = format!(
             "(async () => {{
-                const lint = performance.getEntriesByType('resource').find(entry => /\\/lint\\.\\w+\\.js$/.test(entry.name));
+                const lint = performance.getEntriesByType('resource').find(entry => /\\/lint\\.[^/]+\\.js$/.test(entry.name));
                 const text = {text:?};
                 const found = (await import(lint.name)).problems({{ leg: 'wss', from: 'wic', to: 'epcscf', text }});
                 return found.map(({{ line }}) => line === 0 ? 'start' : text.split('\\r\\n')[line]);
