@@ -76,6 +76,7 @@ async fn console(bed: &Bed, folder: &Path) -> Result<()> {
     tab.press("Escape").await?;
 
     let tna = "[...document.querySelectorAll('.row')].find(r => /^REGISTER.*from eP-CSCF to I-CSCF.*2·4/.test(r.getAttribute('aria-label')))";
+    tab.fill("#filter", "flow:2").await?;
     tab.until(tna).await?;
     tab.evaluate::<bool>(&format!("({tna}.click(), true)")).await?;
     tab.until("document.querySelector('.hl')").await?;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use e2e::Tab;
 use e2e::peers::Captured;
 
-pub async fn are_valid(tab: &Tab) -> Result<()> {
+pub(crate) async fn are_valid(tab: &Tab) -> Result<()> {
     let pcapng = STANDARD.decode(exported(tab, "pcapng").await?)?;
     assert_eq!(&pcapng[..4], b"\x0a\x0d\x0d\x0a", "a section header block");
     let dissected = Captured::of(&pcapng)?.dissect(&[], "sip", &["sip.Method", "sip.Status-Code"]).await?;

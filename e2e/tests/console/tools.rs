@@ -3,7 +3,7 @@
 use anyhow::Result;
 use e2e::{Bed, Tab};
 
-pub async fn compute_what_the_nodes_compute(bed: &Bed, tab: &Tab) -> Result<()> {
+pub(crate) async fn compute_what_the_nodes_compute(bed: &Bed, tab: &Tab) -> Result<()> {
     digests(tab).await?;
     tokens(tab).await?;
     ranges(tab).await?;
