@@ -39,13 +39,15 @@ fn core(bed: &Bed) -> Vec<String> {
 async fn each_flow_registers_refreshes_and_deregisters() -> Result<()> {
     let bed = Bed::with_browser(|_| {}).await?;
 
-    // Flow 3 first: nothing may have reached the core when it is done.
+    // Flow 3 first: the core knows of the range, whose anchor the eP-CSCF watches, and of no guest.
     let tab = guest(&bed).await?;
     tab.until_state("registered").await?;
     let impus = tab.identities().await?;
     assert!(impus[0].starts_with("sip:guest-") && impus[0].ends_with("@partner.ims.example"), "{impus:?}");
     refresh_and_leave(&tab).await?;
-    assert_eq!(core(&bed), Vec::<String>::new());
+    let seen = core(&bed);
+    let registers = |s: &String| ["REGISTER", "UAR", "MAR"].iter().any(|start| s.starts_with(start));
+    assert!(!seen.iter().any(|s| registers(s) || s.contains(&impus[0])), "{seen:?}");
 
     // Flow 1: a challenge, an answer, and the network proves itself.
     let tab = digest(&bed, "alice-secret").await?;
