@@ -82,7 +82,7 @@ class Lessons {
         active
           ? [button("Next", "next-step", () => this.#next(run), { class: "primary", disabled: state !== "waiting", title: "Next step (N)" }), button("End it", "cancel-run", () => this.#cancel(run))]
           : [button("Run through", "run-through", () => this.#start(lesson, false), { class: "primary" }), button("Step by step", "run-steps", () => this.#start(lesson, true))]),
-      el("p", { class: "run-state", role: "status", data: { state, testid: "run-state" } }, STATES[state], run?.why ? `: ${run.why}` : ""),
+      el("p", { class: "run-state", role: "status", data: { state, testid: "run-state" } }, STATES[state], run?.why ? `: ${run.why}` : "", state === "waiting" && run.held ? el("code", { class: "run-held", data: { testid: "run-held" } }, run.held) : ""),
       el("ol", { class: "steps", data: { testid: "steps" } }, lesson.steps.map((step, at) => this.#step(step, at, run))),
     ];
   }
@@ -134,7 +134,7 @@ class Lessons {
   }
 
   /** A run that another page or a script began is shown as well. */
-  #happened({ run: id, lesson, state, step, records, why }) {
+  #happened({ run: id, lesson, state, step, records, held, why }) {
     let run = this.#runs.get(lesson);
     if (!run || (run.id !== undefined && run.id !== id)) {
       const known = this.#all.find((one) => one.id === lesson);
@@ -144,6 +144,7 @@ class Lessons {
     }
     run.id = id;
     run.state = state === "lit" ? "running" : state;
+    run.held = held;
     if (why) run.why = why;
     const at = run.steps[step];
     if (at) {

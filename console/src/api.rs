@@ -121,6 +121,9 @@ pub struct RunEvent {
     /// The records that lit the step, by `seq`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub records: Vec<u64>,
+    /// The message that a run that waits holds back: `eP-CSCF → I-CSCF: REGISTER sip:ims.example`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<String>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,

@@ -115,6 +115,7 @@ async fn watchers_see_how_a_run_goes() {
         state: RunState::Lit,
         step: Some(2),
         records: vec![5, 6],
+        held: None,
         why: None,
     };
     lab.events.send(event).unwrap();
