@@ -2,6 +2,7 @@
 
 mod doctor;
 mod drawing;
+mod lab;
 mod register;
 mod rotate_keys;
 mod talk;
@@ -81,6 +82,10 @@ enum Command {
     Message(talk::Message),
     /// Writes what all nodes saw to a file, for Wireshark and others
     Trace(trace::Trace),
+    /// Runs a lesson on a running testbed, step by step if wanted
+    Lesson(lab::Lessons),
+    /// Breaks one thing of a running testbed and says what comes of it
+    Fault(lab::Faults),
     /// Adds, lists and removes subscribers, of a running testbed too
     User(user::User),
     /// Puts a new key in charge of a WWSF's tokens, of a running one too
@@ -104,6 +109,8 @@ impl Cli {
             Command::Call(command) => command.run(&common).await,
             Command::Message(command) => command.run(&common).await,
             Command::Trace(command) => command.run(&common).await,
+            Command::Lesson(command) => command.run(&common).await,
+            Command::Fault(command) => command.run(&common).await,
             Command::User(command) => command.run(&common).await,
             Command::RotateKeys(command) => command.run(&common),
             Command::Config => {

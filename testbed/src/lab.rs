@@ -9,10 +9,12 @@ mod course;
 mod demo;
 mod fault;
 mod lesson;
+mod remote;
 mod run;
 mod scope;
 
 pub use demo::Demo;
+pub use remote::{Events, Remote};
 
 use console::api::{Fault, FaultOutcome, Lesson, RunEvent, RunId};
 use console::{Lab, LabError};

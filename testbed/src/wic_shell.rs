@@ -10,7 +10,7 @@ mod recorder;
 pub mod sdp;
 mod shell;
 mod socket;
-mod tls;
+pub(crate) mod tls;
 mod wic;
 mod wwsf;
 

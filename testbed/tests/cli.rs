@@ -252,3 +252,35 @@ async fn a_call_that_cannot_be_tried_says_why() {
         assert!(code == Some(1) && err.contains(said), "{args:?}: {out}\n{err}");
     }
 }
+
+#[tokio::test]
+async fn lessons_and_faults_run_on_a_running_testbed() {
+    let state = tempfile::tempdir().unwrap();
+    let _up = up(state.path(), &[]).await;
+    let (code, out, err) = run(state.path(), &["lesson", "run", "digest"]).await;
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    assert_eq!(out.matches('✓').count(), 6, "{out}");
+    let (code, out, err) = run(state.path(), &["fault", "run", "alg-none", "hss-down"]).await;
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    assert!(out.contains("answers 401") && out.contains("answers 504"), "{out}");
+    let (_, lessons, _) = run(state.path(), &["lesson", "list"]).await;
+    assert!(lessons.contains("web-auth"), "{lessons}");
+    let (code, _, err) = run(state.path(), &["fault", "run", "nothing"]).await;
+    assert!(code == Some(1) && err.contains("testbed fault list"), "{err}");
+}
+
+#[tokio::test]
+async fn a_lesson_goes_on_with_enter_and_ends_with_the_input() {
+    use tokio::io::AsyncWriteExt;
+    let state = tempfile::tempdir().unwrap();
+    let _up = up(state.path(), &[]).await;
+    for (input, code) in [("\n".repeat(4), Some(0)), ("\n".into(), Some(1))] {
+        let mut command = testbed(state.path(), &["lesson", "run", "wildcard", "--step"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.unwrap().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), code, "{out}");
+        assert!(out.contains("WIC → eP-CSCF: GET / upgrade"), "{out}");
+    }
+}

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
+use trace::ladder::label;
 use trace::steps::Steps;
 use trace::{Hub, Record};
 
@@ -37,10 +38,18 @@ struct Inner {
     /// The step that is on, by its index.
     reached: Option<usize>,
     lit: Vec<bool>,
-    held: VecDeque<(usize, Release)>,
+    held: VecDeque<Held>,
     halt: Option<Halt>,
     /// Nothing is held any more.
     open: bool,
+}
+
+/// A message that waits at the gate.
+#[derive(Debug)]
+struct Held {
+    step: usize,
+    what: String,
+    release: Release,
 }
 
 impl Conductor {
@@ -75,16 +84,14 @@ impl Conductor {
     /// [`LabError::NotWaiting`] when it does not.
     pub(super) fn next(&self) -> Result<(), LabError> {
         let mut inner = self.lock();
-        let (step, release) = inner.held.pop_front().ok_or(LabError::NotWaiting)?;
+        let Held { step, release, .. } = inner.held.pop_front().ok_or(LabError::NotWaiting)?;
         self.begin(&mut inner, step);
         // The clock goes on before the message does.
         inner.halt = None;
         drop(release);
-        inner.held.retain(|(held, _)| *held != step);
-        match inner.held.front().map(|(step, _)| *step) {
-            Some(step) => self.halt(&mut inner, step),
-            None => drop(self.waiting.send_replace(None)),
-        }
+        inner.held.retain(|held| held.step != step);
+        self.waiting.send_replace(None);
+        self.halt(&mut inner);
         Ok(())
     }
 
@@ -109,24 +116,34 @@ impl Conductor {
         inner.lit.iter().position(|lit| !lit)
     }
 
-    /// Tells how the run stands.
-    pub(super) fn tell(&self, state: RunState, step: Option<usize>, records: Vec<u64>, why: Option<String>) {
-        let lesson = self.lesson.id.to_owned();
+    /// Tells that the run is over.
+    pub(super) fn ends(&self, state: RunState, step: Option<usize>, why: Option<String>) {
+        self.send(RunEvent { why, ..self.event(state, step) });
+    }
+
+    fn event(&self, state: RunState, step: Option<usize>) -> RunEvent {
+        let (run, lesson) = (self.run.clone(), self.lesson.id.to_owned());
+        RunEvent { run, lesson, state, step, records: Vec::new(), held: None, why: None }
+    }
+
+    fn send(&self, event: RunEvent) {
         // No watcher is no error.
-        let _ = self.events.send(RunEvent { run: self.run.clone(), lesson, state, step, records, why });
+        let _ = self.events.send(event);
     }
 
     fn begin(&self, inner: &mut Inner, step: usize) {
         self.light_before(inner, step);
         inner.reached = Some(step);
-        self.tell(RunState::Running, Some(step), Vec::new(), None);
+        self.send(self.event(RunState::Running, Some(step)));
     }
 
-    fn halt(&self, inner: &mut Inner, step: usize) {
+    /// Halts if a message is held.
+    fn halt(&self, inner: &mut Inner) {
+        let Some((step, what)) = inner.held.front().map(|held| (held.step, held.what.clone())) else { return };
         self.light_before(inner, step);
         inner.halt = Some(self.clock.halt());
         self.waiting.send_replace(Some(Instant::now()));
-        self.tell(RunState::Waiting, Some(step), Vec::new(), None);
+        self.send(RunEvent { held: Some(what), ..self.event(RunState::Waiting, Some(step)) });
     }
 
     /// Lights the steps before `end` that the trace shows.
@@ -147,7 +164,7 @@ impl Conductor {
                 if let Some(lit) = inner.lit.get_mut(step) {
                     *lit = true;
                 }
-                self.tell(RunState::Lit, Some(step), seen, None);
+                self.send(RunEvent { records: seen, ..self.event(RunState::Lit, Some(step)) });
             }
         }
     }
@@ -172,11 +189,12 @@ impl Keeper for Conductor {
             self.begin(&mut inner, step);
             return Verdict::Pass;
         }
-        let (release, held) = Verdict::hold();
-        inner.held.push_back((step, release));
+        let (release, verdict) = Verdict::hold();
+        let what = format!("{} → {}: {}", label(&message.node), label(&message.peer), message.summary);
+        inner.held.push_back(Held { step, what, release });
         if inner.held.len() == 1 {
-            self.halt(&mut inner, step);
+            self.halt(&mut inner);
         }
-        held
+        verdict
     }
 }

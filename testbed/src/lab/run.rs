@@ -112,7 +112,7 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn tell(self) {
-        self.conductor.tell(self.state, self.step, Vec::new(), self.why);
+        self.conductor.ends(self.state, self.step, self.why);
     }
 }
 

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 /// The TLS of a client that trusts the CAs in `ca` and no other.
-pub(super) fn client_config(ca: &Path) -> Result<Arc<ClientConfig>, TlsError> {
+pub(crate) fn client_config(ca: &Path) -> Result<Arc<ClientConfig>, TlsError> {
     let unusable = |cause: String| TlsError { path: ca.to_owned(), cause };
     let pem = std::fs::read(ca).map_err(|e| unusable(e.to_string()))?;
     let mut roots = RootCertStore::empty();

@@ -54,6 +54,8 @@ async fn a_lesson_halts_before_each_step_and_the_clock_stands_still() {
             }
             expected.push((RunState::Waiting, Some(step)));
             assert_eq!(course(&events), expected, "{} step {step}: {events:?}", lesson.id);
+            let held = events.last().and_then(|event| event.held.as_deref()).unwrap();
+            assert!(held.contains(" → "), "{held}");
             let clock = rig.testbed.pace().clock.clone();
             let then = clock.now().mono;
             tokio::time::sleep(Duration::from_millis(30)).await;
