@@ -14,7 +14,7 @@ const LEFT: usize = 150;
 const RIGHT: usize = 24;
 const PITCH: usize = 168;
 const HEAD: usize = 56;
-const ROW: usize = 26;
+const ROW: usize = 28;
 const LEGEND: usize = 44;
 /// A pause longer than this is shown, in microseconds.
 const PAUSE: u64 = 500_000;
@@ -57,18 +57,23 @@ pub fn encode<R: Borrow<Record>>(records: &[R]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          role=\"img\" font-family=\"ui-sans-serif,system-ui,'Segoe UI',sans-serif\" font-size=\"12\">\n\
          <title>Sequence diagram of {} messages</title>\n\
-         <defs>\n<style>.l{{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round;text-anchor:middle}}\
+         <defs>\n<style>.l{{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round;text-anchor:middle}}\
          .t{{fill:#555;font-variant-numeric:tabular-nums}}</style>\n",
         hops.len()
     );
     for (id, colour) in LOOKS.iter().map(|look| (look.leg.as_str(), look.colour)).chain([("failed", FAILED)]) {
         let _ = writeln!(
             out,
-            "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\">\
+            "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\">\
              <path d=\"M0 0L8 4L0 8z\" fill=\"{colour}\"/></marker>"
         );
     }
     let _ = writeln!(out, "</defs>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>");
+    let _ = writeln!(
+        out,
+        "<text class=\"t\" x=\"16\" y=\"29\">step</text><text class=\"t\" x=\"{}\" y=\"29\" text-anchor=\"end\">time</text>",
+        LEFT - 12
+    );
     lifelines(&mut out, &nodes, HEAD + rows.len() * ROW + ROW / 2);
     let first = hops.first().map_or(0, |hop| hop.record.time_us);
     for (at, row) in rows.iter().enumerate() {
@@ -134,7 +139,8 @@ fn message(out: &mut String, hop: &Hop<'_>, nodes: &[&str], first: u64, y: usize
         y + 4,
     );
     let middle = from.midpoint(to);
-    let room = if from == to { PITCH } else { from.abs_diff(to) } / 7;
+    // Wide letters take up to 8 units; the arrow's head needs its place too.
+    let room = if from == to { PITCH } else { from.abs_diff(to) - 16 } / 8;
     let cross = if hop.failed { "✕ " } else { "" };
     let text = escape(&shorten(&format!("{cross}{}", hop.record.summary), room));
     let line = match from == to {
@@ -146,7 +152,7 @@ fn message(out: &mut String, hop: &Hop<'_>, nodes: &[&str], first: u64, y: usize
         "<path d=\"{line}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.6\" stroke-dasharray=\"{}\" \
          marker-end=\"url(#{marker})\"/><text class=\"l\" x=\"{middle}\" y=\"{}\" fill=\"{colour}\">{text}</text></g>",
         look.dash,
-        y - 4,
+        y - 6,
     );
 }
 
