@@ -37,11 +37,20 @@ impl Log {
         self.push(node, peer, direction, leg, Ends::default(), summary.to_owned(), text.to_owned());
     }
 
-    /// Adds records that others made.
-    pub fn extend(&self, records: impl IntoIterator<Item = Record>) {
+    /// Adds what the nodes of the system recorded, but for the hops from and to the script, which it
+    /// has seen itself: from its own side, or with a better name for the sender.
+    pub fn merge(&self, records: impl IntoIterator<Item = Record>) {
         let mut kept = self.lock();
+        let players: Vec<String> = kept.records.iter().map(|record| record.node.clone()).collect();
         for record in records {
-            kept.push(record);
+            if !players.contains(&record.peer) {
+                kept.push(record);
+            } else if record.direction == Direction::Out {
+                let same = |r: &&mut Record| r.direction == Direction::In && r.text == record.text;
+                if let Some(own) = kept.records.iter_mut().find(same) {
+                    own.peer = record.node;
+                }
+            }
         }
     }
 

@@ -1,0 +1,44 @@
+//! The test purposes.
+
+mod cx;
+mod dig;
+mod dlg;
+mod evt;
+mod media;
+mod org;
+mod ori;
+mod par;
+mod reg;
+mod sec;
+mod tna;
+mod tok;
+mod trm;
+mod wic;
+mod wld;
+mod ws;
+
+use crate::purpose::Purpose;
+
+/// All purposes, family by family.
+pub fn all() -> impl Iterator<Item = &'static Purpose> {
+    [
+        ws::PURPOSES,
+        ori::PURPOSES,
+        tok::PURPOSES,
+        dig::PURPOSES,
+        tna::PURPOSES,
+        wld::PURPOSES,
+        reg::PURPOSES,
+        org::PURPOSES,
+        trm::PURPOSES,
+        dlg::PURPOSES,
+        evt::PURPOSES,
+        media::PURPOSES,
+        par::PURPOSES,
+        sec::PURPOSES,
+        cx::PURPOSES,
+        wic::PURPOSES,
+    ]
+    .into_iter()
+    .flatten()
+}

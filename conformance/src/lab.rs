@@ -1,0 +1,125 @@
+//! Where systems under test come from: started by the testbed, or found where a profile says.
+
+mod control;
+mod setup;
+
+use std::sync::Arc;
+
+use crate::Boxed;
+use crate::script::{Log, Node, SigningKey, Source, Target, Waf};
+use crate::verdict::Outcome;
+
+pub use control::{
+    Authentication, Controlled, CoreControl, CxAsk, CxReply, EdgeControl, NewSubscriber, Operation, WwsfControl,
+};
+pub use setup::Setup;
+
+/// Gives systems under test to purposes.
+pub trait Lab: Send + Sync {
+    /// What is tested, for the report.
+    fn system(&self) -> String;
+
+    /// How many purposes may run at a time.
+    fn parallel(&self) -> usize;
+
+    /// Whether a claim of the conformance statement is made: `digest`, `web-auth`, `range`, `pool`.
+    fn claims(&self, claim: &str) -> bool;
+
+    /// An eP-CSCF, with the script in the core's place.
+    fn edge<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<EdgeUnderTest>>;
+
+    /// A core or a registrar, with the script in the eP-CSCF's place.
+    fn core<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<CoreUnderTest>>;
+
+    /// A WWSF.
+    fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>>;
+
+    /// Whether WICs are tested, of which this crate drives the native one itself.
+    fn has_wic(&self) -> bool;
+}
+
+/// An eP-CSCF, and the script around it.
+pub struct EdgeUnderTest {
+    /// W2.
+    pub wss: Target,
+    /// The script in the place of I-CSCF and S-CSCF.
+    pub core: Node,
+    /// The system's own Mw, where the core sends requests.
+    pub mw: Option<Source>,
+    /// The home domain.
+    pub home: String,
+    /// The system's name: the host of its URIs; `sip:{name}` is the audience of tokens.
+    pub name: String,
+    /// The WWSF whose pages may use flows 1 and 2.
+    pub operator: WwsfParty,
+    /// The WWSF whose pages may use flow 3.
+    pub partner: WwsfParty,
+    /// What else can be asked of the system.
+    pub control: Arc<dyn EdgeControl>,
+}
+
+/// A WWSF with its WAF, played by the script.
+#[derive(Clone, Debug)]
+pub struct WwsfParty {
+    /// Its name: `client_id` of its tokens.
+    pub id: String,
+    /// The origin of its pages.
+    pub origin: String,
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// The name that the TNA header gives its WAF.
+    pub entity: String,
+    /// Where a challenge sends a WIC for a token; none when that is not known.
+    pub authz_server: Option<String>,
+    /// The domain of its identities.
+    pub domain: String,
+    /// The wildcarded identity of its range.
+    pub range: Option<String>,
+    /// The key that its WAF signs with.
+    pub key: Arc<SigningKey>,
+    /// The server of that key, when the script runs it.
+    pub waf: Option<Arc<Waf>>,
+}
+
+/// A core, or only a registrar, and the script before it.
+pub struct CoreUnderTest {
+    /// Where requests go first: the I-CSCF, or the registrar.
+    pub entry: Source,
+    /// The S-CSCF, where it can be reached by itself.
+    pub scscf: Option<Source>,
+    /// The script in the eP-CSCF's place, which the core trusts.
+    pub edge: Node,
+    /// The home domain.
+    pub home: String,
+    /// Who is provisioned.
+    pub users: Vec<Subscriber>,
+    /// What else can be asked of the system.
+    pub control: Arc<dyn CoreControl>,
+}
+
+/// A provisioned subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The private identity.
+    pub impi: String,
+    /// The public identities, the default one first.
+    pub impus: Vec<String>,
+    /// The digest password.
+    pub password: String,
+}
+
+/// A WWSF.
+pub struct WwsfUnderTest {
+    /// W1.
+    pub https: Target,
+    /// Its own origin.
+    pub origin: String,
+    /// Its name.
+    pub id: String,
+    /// Somebody who can log in: name and password; none where nobody needs to.
+    pub login: Option<(String, String)>,
+    /// The audience that its tokens must have.
+    pub audience: String,
+    /// What else can be asked of the system.
+    pub control: Arc<dyn WwsfControl>,
+}

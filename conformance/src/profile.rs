@@ -1,0 +1,1 @@
+//! Somebody else's system: where it is, and what it claims.
