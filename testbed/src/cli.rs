@@ -1,5 +1,6 @@
 //! The command line.
 
+mod conformance;
 mod doctor;
 mod drawing;
 mod lab;
@@ -90,6 +91,8 @@ enum Command {
     User(user::User),
     /// Puts a new key in charge of a WWSF's tokens, of a running one too
     RotateKeys(rotate_keys::RotateKeys),
+    /// Lists test purposes, and runs them against our nodes or somebody else's
+    Conformance(conformance::Conformance),
     /// Prints the whole configuration as TOML
     Config,
     /// Checks ports, clock, certificates and versions, and says how to trust the CA
@@ -113,6 +116,7 @@ impl Cli {
             Command::Fault(command) => command.run(&common).await,
             Command::User(command) => command.run(&common).await,
             Command::RotateKeys(command) => command.run(&common),
+            Command::Conformance(command) => command.run().await,
             Command::Config => {
                 print!("{}", common.config()?.to_toml()?);
                 Ok(ExitCode::SUCCESS)

@@ -196,7 +196,7 @@ impl Config {
     }
 }
 
-fn apply(table: &mut Table, assignment: &str) -> Result<()> {
+pub(crate) fn apply(table: &mut Table, assignment: &str) -> Result<()> {
     let Some((key, value)) = assignment.split_once('=') else {
         bail!("--set takes KEY=VALUE, e.g. --set ports.wwsf=8444; got {assignment:?}");
     };
@@ -213,7 +213,7 @@ fn apply(table: &mut Table, assignment: &str) -> Result<()> {
     Ok(())
 }
 
-fn merge(into: &mut Table, changes: Table) {
+pub(crate) fn merge(into: &mut Table, changes: Table) {
     for (key, change) in changes {
         match (into.get_mut(&key), change) {
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),

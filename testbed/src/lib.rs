@@ -3,6 +3,7 @@
 //! [`Testbed::start`] brings up all nodes in one process, each on real sockets; tests use it
 //! directly, people by `testbed up`.
 
+pub mod bench;
 pub mod config;
 pub mod doctor;
 mod hep;
