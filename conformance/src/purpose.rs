@@ -217,13 +217,6 @@ macro_rules! purposes {
     (@run test ($function:path $(, $arg:expr)* $(,)?)) => {
         crate::purpose::Run::Test(|t| Box::pin($function(t $(, $arg)*)))
     };
-    // The code is there, and runs as soon as the system has its part.
-    (@run later ($function:path, $reason:expr)) => {{
-        const _: fn() = || {
-            let _ = $function;
-        };
-        crate::purpose::Run::Waits($reason)
-    }};
     (@run waits ($reason:expr)) => {
         crate::purpose::Run::Waits($reason)
     };

@@ -83,10 +83,16 @@ async fn echo(pki: &Pki) -> SocketAddr {
 async fn a_wic_sends_any_frame_and_puts_parts_together() {
     let pki = Pki::new(&["localhost"]).unwrap();
     let tls = Some(connector(&pki.ca_pem).unwrap());
-    let target =
-        Target { addr: echo(&pki).await, host: "localhost".into(), tls, node: "epcscf".into(), within: WITHIN };
+    let target = Target {
+        addr: echo(&pki).await,
+        host: "localhost".into(),
+        path: "/".into(),
+        tls,
+        node: "epcscf".into(),
+        within: WITHIN,
+    };
     let log = Log::new();
-    let upgrade = Upgrade::from_page(&target.authority(), "https://wwsf.ims.example");
+    let upgrade = Upgrade::from_page(&target, "https://wwsf.ims.example");
     let mut wic = Wic::open(&target, "wic", &upgrade, &log).await.unwrap();
     // An unmasked frame is what a server sends, so that the echo can be read.
     wic.send_frame(&Frame::new(Opcode::Text, "OPT").unmasked().part(false)).await.unwrap();
@@ -106,13 +112,17 @@ async fn a_refused_upgrade_is_told_with_its_status() {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
     });
-    let target = Target { addr, host: "localhost".into(), tls: None, node: "epcscf".into(), within: WITHIN };
-    let upgrade = Upgrade::bare(&target.authority());
+    let target =
+        Target { addr, host: "localhost".into(), path: "/".into(), tls: None, node: "epcscf".into(), within: WITHIN };
+    let upgrade = Upgrade::bare(&target);
     let refused = Wic::open(&target, "wic", &upgrade, &Log::new()).await.unwrap_err();
     assert!(matches!(refused, ScriptError::Refused { status: 403, .. }), "{refused}");
 }
 
 #[test]
 fn the_accept_hash_is_that_of_the_rfc() {
-    assert_eq!(Upgrade::bare("localhost").accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let addr = any();
+    let target =
+        Target { addr, host: "localhost".into(), path: "/".into(), tls: None, node: "epcscf".into(), within: WITHIN };
+    assert_eq!(Upgrade::bare(&target).accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }

@@ -12,9 +12,6 @@ use crate::script::{Arrived, Msg, Token};
 use crate::tester::{Core, Person, Tester};
 use crate::verdict::{Outcome, Preamble, Stop};
 
-/// What some of these wait for.
-const EDGE_PART: &str = "the eP-CSCF's part in the registration event package";
-
 purposes! {
     "EVT-01" Scscf WebAuth Requirement "RFC 3680 §4, §5, 24.229 §5.4.2.1" {
         "A user watches its own registration",
@@ -32,7 +29,7 @@ purposes! {
         "The eP-CSCF watches who registers by it",
         given "reg_event.subscribe = true",
         "the first 200 of a registration" => "SUBSCRIBE on Mw with Event: reg and P-Asserted-Identity of the eP-CSCF",
-        later(edge_subscribes, EDGE_PART),
+        test(edge_subscribes),
     }
     "EVT-05" Scscf Range Requirement "24.229 §7.10.2" {
         "A wildcard of the set is told",
@@ -56,7 +53,7 @@ purposes! {
         "The eP-CSCF serves the package for who is registered by it alone",
         given "a registered guest",
         "SUBSCRIBE to reg of its own identity" => "200, and a NOTIFY with the full state on W2; nothing on Mw",
-        later(guest_subscription, EDGE_PART),
+        test(guest_subscription),
     }
     "EVT-09" Scscf WebAuth Requirement "24.229 §5.4.2.1" {
         "The P-CSCF on the path may watch",
@@ -92,7 +89,7 @@ purposes! {
         "With the anchor the whole range goes",
         given "reg_event.anchors = true, a registered guest",
         "NOTIFY that the anchor's registration is terminated" => "the guest's connection is closed with 1008",
-        later(anchor_ends, EDGE_PART),
+        test(anchor_ends),
     }
     "NET-07" Epcscf WebAuth Policy "TS 23.228 U.2.1.3" {
         "A token that ends without a refresh ends the registration",
@@ -104,13 +101,13 @@ purposes! {
         "A profile that changes changes who is asserted",
         given "reg_event.subscribe = true, a registered WIC",
         "NOTIFY that the contact is rejected; then a MESSAGE" => "the registration is over: close 1008, or 403",
-        later(told_of_end, EDGE_PART),
+        test(told_of_end),
     }
     "NET-09" Epcscf WebAuth Requirement "24.229 §5.2.6, RFC 3680" {
         "What the network ends, the eP-CSCF ends",
         given "reg_event.subscribe = true, a registered WIC",
         "NOTIFY that the registration is terminated, the contact deactivated" => "a request of the core for the flow finds no registration: 4xx",
-        later(ended_by_notify, EDGE_PART),
+        test(ended_by_notify),
     }
 }
 

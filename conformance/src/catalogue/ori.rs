@@ -150,7 +150,7 @@ async fn same_origin(t: &mut Tester) -> Outcome {
 
 async fn no_origin(t: &mut Tester) -> Outcome {
     let edge = t.edge().await?;
-    let (answer, _) = edge.try_upgrade(&Upgrade::bare(&edge.wss.authority())).await?;
+    let (answer, _) = edge.try_upgrade(&Upgrade::bare(&edge.wss)).await?;
     t.saw(answer.status.to_string());
     t.check(answer.status == 403, format!("{} instead of 403", answer.status))
 }
@@ -189,7 +189,7 @@ async fn native_client(t: &mut Tester) -> Outcome {
         .with("connection.native_clients", "allow")
         .with("connection.native_wwsf", "\"wwsf.partner.example\"");
     let edge = t.edge_with(setup).await?;
-    let (answer, _) = edge.try_upgrade(&Upgrade::bare(&edge.wss.authority())).await?;
+    let (answer, _) = edge.try_upgrade(&Upgrade::bare(&edge.wss)).await?;
     t.saw(answer.status.to_string());
     t.check(answer.status == 101, format!("{} instead of 101", answer.status))
 }

@@ -357,9 +357,9 @@ async fn no_handshake(t: &mut Tester) -> Outcome {
     let edge = t.edge().await?;
     let right = edge.upgrade(&edge.operator.origin);
     let mut post = right.clone();
-    post.start = "POST / HTTP/1.1".into();
+    post.start = right.start.replacen("GET", "POST", 1);
     let mut old = right.clone();
-    old.start = "GET / HTTP/1.0".into();
+    old.start = right.start.replace("HTTP/1.1", "HTTP/1.0");
     let wrong = [
         ("POST", post),
         ("HTTP/1.0", old),

@@ -26,14 +26,15 @@ pub struct Upgrade {
 
 impl Upgrade {
     /// A right one, from a page of this origin.
-    pub fn from_page(host: &str, origin: &str) -> Self {
-        Self::bare(host).with("Origin", origin)
+    pub fn from_page(target: &Target, origin: &str) -> Self {
+        Self::bare(target).with("Origin", origin)
     }
 
     /// A right one but for the missing Origin.
-    pub fn bare(host: &str) -> Self {
+    pub fn bare(target: &Target) -> Self {
+        let host = target.authority();
         let lines = [
-            ("Host", host),
+            ("Host", &*host),
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
             ("Sec-WebSocket-Version", "13"),
@@ -41,7 +42,7 @@ impl Upgrade {
             ("Sec-WebSocket-Protocol", "sip"),
         ];
         Self {
-            start: "GET / HTTP/1.1".into(),
+            start: format!("GET {} HTTP/1.1", target.path),
             lines: lines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }

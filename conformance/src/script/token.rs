@@ -8,6 +8,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use super::ScriptError;
@@ -56,6 +58,16 @@ impl SigningKey {
             Ok(pair) => Ok(Self { kid, pair: Pair::Ed(Box::new(pair)) }),
             Err(_) => Err(ScriptError::Setup("the token key is neither P-256 nor Ed25519 in PKCS #8".into())),
         }
+    }
+
+    /// The same, in PEM.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn from_pem(kid: &str, pem: &str) -> Result<Self, ScriptError> {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|e| ScriptError::Setup(format!("the token key: {e}")))?;
+        Self::from_pkcs8(kid, key.secret_pkcs8_der())
     }
 
     /// Its name.

@@ -26,6 +26,8 @@ pub struct Target {
     pub addr: SocketAddr,
     /// The name that its certificate must have, and that stands in Host.
     pub host: String,
+    /// The path that is served.
+    pub path: String,
     /// TLS; none is a plain connection.
     pub tls: Option<TlsConnector>,
     /// What the ladder calls it.

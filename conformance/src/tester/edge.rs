@@ -53,7 +53,7 @@ impl Edge {
 
     /// An upgrade request of a page of `origin`.
     pub fn upgrade(&self, origin: &str) -> Upgrade {
-        Upgrade::from_page(&self.it.wss.authority(), origin)
+        Upgrade::from_page(&self.it.wss, origin)
     }
 
     /// Sends an upgrade request; its answer, and the connection.

@@ -46,7 +46,14 @@ pub(super) async fn start(lab: &OwnNodes, setup: &Setup, log: &Log) -> Outcome<E
         .map_err(|e| failed(&e))?;
     let tls = Some(connector(&lab.pki.ca_pem).map_err(script)?);
     Ok(EdgeUnderTest {
-        wss: Target { addr, host: "localhost".into(), tls, node: "epcscf".into(), within: lab.limits.answer },
+        wss: Target {
+            addr,
+            host: "localhost".into(),
+            path: "/".into(),
+            tls,
+            node: "epcscf".into(),
+            within: lab.limits.answer,
+        },
         core,
         mw: Some(Source { transport: Transport::Udp, addr: mw_addr }),
         home: config.home_domain.clone(),

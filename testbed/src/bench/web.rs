@@ -27,7 +27,14 @@ pub(super) async fn start(lab: &OwnNodes, setup: &Setup, _log: &Log) -> Outcome<
         .map_err(|e| failed(&e))?;
     let tls = Some(connector(&lab.pki.ca_pem).map_err(script)?);
     Ok(WwsfUnderTest {
-        https: Target { addr, host: "localhost".into(), tls, node: "wwsf".into(), within: lab.limits.answer },
+        https: Target {
+            addr,
+            host: "localhost".into(),
+            path: "/".into(),
+            tls,
+            node: "wwsf".into(),
+            within: lab.limits.answer,
+        },
         origin: format!("https://localhost:{}", addr.port()),
         id,
         login: (!partner).then(|| ("alice".to_owned(), "alice-web".to_owned())),

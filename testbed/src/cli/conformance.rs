@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use conformance::engine::{self, Progress, Selection};
 use conformance::lab::Lab;
+use conformance::profile::{Profile, ProfileLab};
 use conformance::purpose::{Flow, Role};
 use conformance::report::{Described, Report, statement};
 use conformance::tester::Limits;
@@ -169,7 +170,7 @@ impl Run {
     async fn run(self) -> Result<ExitCode> {
         let limits = Limits { answer: Duration::from_secs(self.patience.clamp(1, 60)), ..Limits::default() };
         let lab: Arc<dyn Lab> = match &self.profile {
-            Some(path) => bail!("{}: profiles are not read yet", path.display()),
+            Some(path) => Arc::new(ProfileLab::new(Profile::read(path)?, limits)?),
             None => Arc::new(OwnNodes::new(limits)?),
         };
         let selection = self.wanted.selection();

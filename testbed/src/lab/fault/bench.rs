@@ -120,7 +120,7 @@ impl Bench {
 
     /// A right upgrade from a page.
     pub(super) fn upgrade_from(&self, page: Page) -> Result<Upgrade, ScriptError> {
-        Ok(Upgrade::from_page(&self.target()?.authority(), self.origin(page)))
+        Ok(Upgrade::from_page(&self.target()?, self.origin(page)))
     }
 
     /// Asks for an upgrade, whatever the answer.
@@ -224,6 +224,7 @@ impl Bench {
         Ok(Target {
             addr: (std::net::Ipv4Addr::LOCALHOST, port).into(),
             host: "localhost".into(),
+            path: "/".into(),
             tls: Some(script::connector(&ca)?),
             node: "epcscf".into(),
             within: PATIENCE,
