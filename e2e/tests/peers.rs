@@ -1,7 +1,7 @@
 //! Clients by others: JsSIP and SIP.js in a page of the operator's origin.
 
-use anyhow::{Context, Result};
-use e2e::{Bed, Tab, peers};
+use anyhow::{Context, Result, ensure};
+use e2e::{Bed, Phone, Tab, User, peers};
 use ims::Password;
 use mock_ims::hss::{AdminRequest, Subscriber};
 use mock_ims::policy::DigestAlgorithm;
@@ -68,5 +68,65 @@ async fn jssip_and_sipjs_register_and_leave() -> Result<()> {
         until(&tab, "unregistered").await?;
         tab.close().await?;
     }
+    Ok(())
+}
+
+/// Audio packets are sent and received, more and more.
+async fn hears(tab: &Tab) -> Result<()> {
+    for count in ["peerPacketsReceived", "peerPacketsSent"] {
+        let now = format!("Number(document.documentElement.dataset.{count} ?? 0)");
+        let before: u64 = tab.evaluate(&now).await?;
+        tab.until(&format!("{now} > {before} + 20")).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jssip_and_our_wic_call_each_other_with_sound_both_ways() -> Result<()> {
+    let bed = bed().await?;
+    let alice = Phone::register(&bed, User::Digest("alice")).await?;
+    for options in [by_digest(&bed), by_token(&bed).await?] {
+        let address = options["uri"].as_str().context("an address")?;
+        let tab = peer(&bed, "jssip", &options).await?;
+
+        tab.evaluate::<bool>(&format!("peer.call({:?})", alice.address)).await?;
+        ensure!(alice.rings().await? == address);
+        alice.take("answer-audio").await?;
+        until(&tab, "established").await?;
+        hears(&tab).await?;
+        alice.hears(false).await?;
+        tab.evaluate::<bool>("peer.hangUp()").await?;
+        ensure!(alice.ended().await?.0 == "peer");
+
+        alice.call(address, false).await?;
+        until(&tab, "incoming").await?;
+        let from: String = tab.evaluate("document.documentElement.dataset.peerFrom").await?;
+        ensure!(from == format!("<{}>", alice.address), "{from}");
+        tab.evaluate::<bool>("peer.answer()").await?;
+        until(&tab, "established").await?;
+        hears(&tab).await?;
+        alice.hears(false).await?;
+        alice.press("hang-up").await?;
+        until(&tab, "ended").await?;
+        tab.evaluate::<bool>("peer.stop()").await?;
+        until(&tab, "unregistered").await?;
+        tab.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sipjs_and_our_wic_write_to_each_other() -> Result<()> {
+    let bed = bed().await?;
+    let alice = Phone::register(&bed, User::Digest("alice")).await?;
+    let tab = peer(&bed, "sipjs", &by_digest(&bed)).await?;
+    tab.evaluate::<bool>(&format!("peer.message({:?}, 'Hello Alice')", alice.address)).await?;
+    alice.reads("sip:dave@ims.example", "Hello Alice").await?;
+    tab.until("document.documentElement.dataset.peerSent === 'delivered'").await?;
+    alice.write("dave", "Hello Dave").await?;
+    tab.until("document.documentElement.dataset.peerText === 'Hello Dave'").await?;
+    let from: String = tab.evaluate("document.documentElement.dataset.peerFrom").await?;
+    ensure!(from == format!("<{}>", alice.address), "{from}");
+    alice.delivery("Hello Dave", "delivered").await?;
     Ok(())
 }
