@@ -15,7 +15,7 @@ const audio = { mediaConstraints: { audio: true, video: false }, pcConfig: { bun
 
 const watch = (call) => {
   session = call;
-  call.on("progress", () => show("ringing"));
+  call.on("progress", (e) => e.originator === "remote" && show("ringing"));
   call.on("confirmed", () => {
     show("established", { From: call.remote_identity.uri.toString() });
     const timer = setInterval(async () => {

@@ -38,7 +38,11 @@ async fn messages(captured: &Captured, how: &[String], filter: &str) -> Result<V
 
 /// alice by digest, bob by web login, two guests.
 fn people(ready: &Ready) -> Result<[Person; 4]> {
-    let options = |user| Options { epcscf: Some(ready.epcscf.clone()), ..Options::new(user, &ready.wwsf, &ready.ca) };
+    let options = |user| Options {
+        epcscf: Some(ready.epcscf.clone()),
+        reg_event: true,
+        ..Options::new(user, &ready.wwsf, &ready.ca)
+    };
     let bob = User::Web { username: "bob".into(), password: "bob-web".into() };
     let guest = || Options::new(User::Guest { login: None }, &ready.partner_wwsf, &ready.ca);
     let person = |name: &str, options| Person { name: name.to_owned(), options };
@@ -117,7 +121,7 @@ async fn tshark_finds_nothing_wrong_with_what_all_nodes_say() -> Result<()> {
     let w2 = messages(&captured, &how, "websocket && sip").await?;
     let mw = messages(&captured, &how, "udp && sip").await?;
     for (leg, messages) in [("W2", w2), ("Mw", mw)] {
-        for wanted in ["200 REGISTER", "200 INVITE", "ACK ACK", "200 BYE", "200 MESSAGE"] {
+        for wanted in ["200 REGISTER", "200 INVITE", "ACK ACK", "200 BYE", "200 MESSAGE", "NOTIFY NOTIFY"] {
             assert!(messages.iter().any(|m| m == wanted), "{wanted} on {leg}: {messages:?}");
         }
     }
