@@ -48,6 +48,7 @@ function header(mark, by, problems) {
   const summary = el("summary", { aria: said ? { label: `${name}, ${said} by ${label(by)}: ${mark.value}` } : {} },
     gutter(mark.sign),
     el("span", { class: "content" }, el("span", { class: "name" }, name), name ? ": " : "", mark.sign === "~" ? run(mark.before, mark.value) : valueOf(name, mark.value)),
+    mark.sign === "~" && replaced(mark) ? was(mark.before.replace(/^(Bearer\s+).*$/i, "$1‹token›")) : "",
     notes(problems));
   const gone = mark.sign === "~" ? lost(mark.before, mark.value) : [];
   return el("details", { class: "ml hl", data: { sign: mark.sign, header: name.toLowerCase() } }, summary,
@@ -79,6 +80,9 @@ function run(before, after) {
   if (/^Bearer\s/i.test(after)) return valueOf("", after);
   return runs(before, after).map(([text, isNew]) => (isNew ? el("ins", {}, text) : text));
 }
+
+/** Nothing of the value is left. */
+const replaced = ({ before, value: after }) => runs(before, after).every(([text, isNew]) => isNew || text.trim().length < 2);
 
 function gutter(sign) {
   return el("span", { class: "sign", aria: { hidden: "true" } }, sign === "-" ? "−" : sign);

@@ -23,7 +23,7 @@ export const origin = {
         el("div", { class: "outcome", data: { ok: String(found.accepted), testid: "origin-outcome" } }, found.accepted ? `${found.status}: the connection belongs to ${found.wwsf}.` : `${found.status}: ${found.why}.`),
         found.tuple ? facts([["Scheme", found.tuple.scheme, "only https is taken"], ["Host", found.tuple.host, "lower case"], ["Port", found.tuple.port, "the scheme’s own when none is written"]]) : el("p", { class: "muted" }, "Not an origin: there is nothing to compare."),
         el("ul", { class: "checks" }, found.compared.map(({ wwsf, origin: one, same_scheme, same_host, same_port, same }) =>
-          check("", same, `${one.scheme}://${one.host}:${one.port}`, [`${wwsf}: `, part("scheme", same_scheme), part("host", same_host), part("port", same_port)]))),
+          check("", same || !found.accepted ? same : undefined, `${one.scheme}://${one.host}:${one.port}`, [`${wwsf}: `, part("scheme", same_scheme), part("host", same_host), part("port", same_port)]))),
       ],
     });
   },

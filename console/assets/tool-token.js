@@ -58,7 +58,7 @@ export const token = {
       ],
       compute: ({ token: text, to, from, impi, wwsf, now }) => api.compute("token", { token: text.trim(), to: given(to), from: given(from), impi: given(impi), wwsf: given(wwsf), now: given(now) && Number(now) }),
       render: (found, { token: text }) => [
-        el("div", { class: "outcome", data: { ok: String(found.flow !== null), testid: "token-outcome" } },
+        text.trim() === "" ? el("p", { class: "muted" }, "Paste a token, or have one issued.") : el("div", { class: "outcome", data: { ok: String(found.flow !== null), testid: "token-outcome" } },
           found.flow ? `Good: it lets in by flow ${found.flow}, from ${found.wwsf}.` : `Refused on a connection of ${found.wwsf}.`),
         el("ol", { class: "checks" }, found.checks.map(({ id, title, verdict, why, clause: source, status }) =>
           check(id, verdict === "skipped" ? undefined : verdict === "pass", title, why && (status ? `${why}. It is answered ${status}.` : why), source))),

@@ -24,7 +24,7 @@ export const wildcard = {
       render: (found) => [
         el("div", { class: "outcome", data: { ok: String(Boolean(found.winner)), testid: "wildcard-outcome" } }, `${found.impu} ${found.why}`,
           found.distinct ? el("p", {}, "A WWSF with a range may not give it away: the eP-CSCF refuses it with 403. ", clause("TS 23.228 §4.3.3.2b")) : undefined),
-        el("ul", { class: "checks" }, found.ranges.map((range) => check("", range.matched, range.range, [range.wwsf ? `Assigned to ${range.wwsf}. ` : "", range.why ?? "", range.pieces ? spread(range) : pattern(range)]))),
+        el("ul", { class: "checks" }, found.ranges.map((range) => check("", range.matched || !found.winner ? range.matched : undefined, range.range, [range.wwsf ? `Assigned to ${range.wwsf}. ` : "", range.why ?? "", range.pieces ? spread(range) : pattern(range)]))),
         found.ranges.length ? undefined : el("p", { class: "muted" }, "The eP-CSCF has no range."),
       ],
     });
