@@ -92,8 +92,8 @@ impl Phone {
 
     /// The dialog was closed by the person, not by an answer.
     pub(crate) fn silence(&mut self) {
-        let shown = self.ringing.shown();
-        self.calls.iter_mut().filter(|call| Some(call.number) == shown).for_each(|call| call.silenced = true);
+        let closed = self.ringing.closed();
+        self.calls.iter_mut().filter(|call| Some(call.number) == closed).for_each(|call| call.silenced = true);
     }
 
     /// Ends all calls.

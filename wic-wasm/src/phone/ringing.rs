@@ -18,9 +18,10 @@ pub(crate) struct Ringing {
 }
 
 impl Ringing {
-    /// The call that is shown.
-    pub(crate) fn shown(&self) -> Option<u32> {
-        self.shown
+    /// The call whose dialog the person has closed. The browser tells late that one was closed:
+    /// another may be open by then.
+    pub(crate) fn closed(&self) -> Option<u32> {
+        self.shown.filter(|_| dialog().is_some_and(|dialog| !dialog.open()))
     }
 
     /// Shows this call, or none.
@@ -34,7 +35,7 @@ impl Ringing {
             return;
         }
         self.shown = number;
-        let Some(dialog) = element("incoming").and_then(|e| e.dyn_into::<HtmlDialogElement>().ok()) else { return };
+        let Some(dialog) = dialog() else { return };
         let Some(call) = call else {
             if let (Some(document), Some(title)) = (document(), self.title.take()) {
                 document.set_title(&title);
@@ -58,4 +59,8 @@ impl Ringing {
             let _ = dialog.show_modal();
         }
     }
+}
+
+fn dialog() -> Option<HtmlDialogElement> {
+    element("incoming")?.dyn_into().ok()
 }
