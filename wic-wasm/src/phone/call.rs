@@ -231,12 +231,12 @@ impl Call {
         }
     }
 
-    /// For whom, and whether the network vouches for who calls (RFC 3325).
+    /// Whether the network vouches for who calls (RFC 3325), and whom they called.
     pub(crate) fn vouched(&self) -> String {
-        let vouched = if self.asserted { ", vouched for by the network" } else { ", as they say themselves" };
+        let vouched = if self.asserted { "The network vouches for it." } else { "They say so themselves." };
         match &self.called {
-            Some(called) => join([vouched, ". They called ", called.as_str(), "."]),
-            None => join([vouched, "."]),
+            Some(called) => join([vouched, " They called ", called.as_str(), "."]),
+            None => vouched.to_owned(),
         }
     }
 

@@ -49,8 +49,9 @@ impl Ringing {
         set_attribute("incoming", "data-video", if call.video { "true" } else { "false" });
         set_text("incoming-avatar", &initial);
         set_text("incoming-title", &join([name, " calls"]));
-        let kind = if call.video { "Video call from " } else { "Audio call from " };
-        set_text("incoming-detail", &join([kind, &call.who.address, &call.vouched()]));
+        set_text("incoming-kind", if call.video { "Video call from" } else { "Audio call from" });
+        set_text("incoming-address", &call.who.address);
+        set_text("incoming-detail", &call.vouched());
         if let Some(document) = document() {
             let title = self.title.get_or_insert_with(|| document.title());
             document.set_title(&join(["☎ ", name, " calls · ", title]));

@@ -79,6 +79,12 @@ mod tests {
     }
 
     #[test]
+    fn the_page_may_use_microphone_and_camera_and_no_frame_in_it() {
+        let permissions = value(&Config::operator(), "permissions-policy").unwrap();
+        assert!(permissions.starts_with("microphone=(self), camera=(self), "), "{permissions}");
+    }
+
+    #[test]
     fn the_policy_opens_the_edge_and_nothing_inline() {
         let policy = value(&Config::operator(), "content-security-policy").unwrap();
         assert!(policy.contains("connect-src 'self' wss://localhost:7443 https://localhost:7443;"), "{policy}");
