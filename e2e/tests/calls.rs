@@ -348,11 +348,11 @@ async fn without_a_microphone_there_is_no_call_and_keys_alone_are_enough_for_one
     bob.tab.until("!document.querySelector('#incoming').open").await?;
     ensure!(bob.tab.evaluate::<String>("document.activeElement.id").await? == "dial");
     bob.until("dataset.state === 'incoming'").await?;
-    bob.tab.evaluate::<()>("document.querySelector('#calls [data-do=answer-audio]').focus()").await?;
+    bob.tab.evaluate::<bool>("(document.querySelector('#calls [data-do=answer-audio]').focus(), true)").await?;
     bob.tab.press("Enter").await?;
     alice.until("dataset.state === 'established'").await?;
     bob.tab.until("document.activeElement.closest('#calls > li')").await?;
-    alice.tab.evaluate::<()>("document.querySelector('#calls [data-do=hang-up]').focus()").await?;
+    alice.tab.evaluate::<bool>("(document.querySelector('#calls [data-do=hang-up]').focus(), true)").await?;
     alice.tab.press("Enter").await?;
     alice.ended().await?;
     ensure!(alice.tab.evaluate::<String>("document.activeElement.id").await? == "dial");
