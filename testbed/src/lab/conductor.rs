@@ -7,7 +7,7 @@ use console::LabError;
 use console::api::{RunEvent, RunId, RunState};
 use sip_net::{Clock, Halt, Keeper, Release, Verdict};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use trace::ladder::label;
@@ -151,14 +151,12 @@ impl Conductor {
         if inner.lit.iter().take(end).all(|lit| *lit) {
             return;
         }
-        let records = self.hub.since(self.since);
+        let records = inner.scope.own(self.hub.since(self.since));
         for step in 0..end.min(inner.lit.len()) {
             if inner.lit.get(step).is_none_or(|lit| *lit) {
                 continue;
             }
-            let of_step = |record: &&std::sync::Arc<Record>| {
-                inner.scope.owns(record) && self.lesson.step_of(record) == Some(step)
-            };
+            let of_step = |record: &&Arc<Record>| self.lesson.step_of(record) == Some(step);
             let seen: Vec<u64> = records.iter().filter(of_step).map(|record| record.seq).collect();
             if !seen.is_empty() {
                 if let Some(lit) = inner.lit.get_mut(step) {

@@ -50,10 +50,12 @@ impl Cast {
             Course::Register(client) => self.register(&[client]).await.map(drop),
             Course::Call(caller, callee) => {
                 let to = self.register(&[caller, callee]).await?;
+                self.demo.rests().await;
                 self.call(&to).await
             }
             Course::Message(sender, recipient) => {
                 let to = self.register(&[sender, recipient]).await?;
+                self.demo.rests().await;
                 self.message(&to).await
             }
         }

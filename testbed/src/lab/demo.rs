@@ -5,8 +5,13 @@ use crate::wic_shell::{Options, User};
 use console::LabError;
 use sip_net::Pace;
 use std::path::PathBuf;
+use std::time::Duration;
 use trace::Hub;
 use wwsf::demo::DemoUser;
+
+/// How long nothing is said in a quiet demo, and how often that is looked for.
+const MOMENT: Duration = Duration::from_millis(50);
+const LOOKS: usize = 20;
 
 /// The demo that runs here.
 #[derive(Clone, Debug)]
@@ -59,6 +64,18 @@ impl Demo {
         let reason = "faults work when all nodes run in one process (`testbed up`): \
                       nodes in others can't be broken and mended from here";
         Err(LabError::Unavailable(reason.into()))
+    }
+
+    /// Waits until the nodes have nothing to say for a moment: after a registration, say, the eP-CSCF
+    /// begins to watch it. In a demo that is never quiet, not for long.
+    pub(super) async fn rests(&self) {
+        for _ in 0..LOOKS {
+            let seen = self.hub.last_seq();
+            self.pace.clock.sleep(MOMENT).await;
+            if self.hub.last_seq() == seen {
+                return;
+            }
+        }
     }
 
     /// A demo subscriber by IMS password (flow 1).

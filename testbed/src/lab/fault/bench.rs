@@ -87,8 +87,10 @@ impl Bench {
         }
     }
 
-    /// What comes now is what the fault is about.
-    pub(super) fn mark(&mut self) {
+    /// What comes now is what the fault is about. What went before has come to rest, also what nodes
+    /// did by themselves after it.
+    pub(super) async fn mark(&mut self) {
+        self.demo.rests().await;
         self.since = self.demo.hub.last_seq();
     }
 
@@ -244,8 +246,8 @@ struct Down {
 
 impl Keeper for Down {
     fn judge(&self, message: Record) -> Verdict {
-        let ours = || self.scope.lock().unwrap_or_else(PoisonError::into_inner).owns(&message);
-        if message.peer == self.node && ours() { Verdict::Fail } else { Verdict::Pass }
+        let ours = self.scope.lock().unwrap_or_else(PoisonError::into_inner).takes(&message);
+        if message.peer == self.node && ours { Verdict::Fail } else { Verdict::Pass }
     }
 }
 

@@ -61,21 +61,21 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 async fn rogue_page(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
-    bench.mark();
+    bench.mark().await;
     let upgrade = bench.upgrade_from(Page::Rogue)?;
     bench.upgrade(&upgrade).await?;
     Ok(None)
 }
 
 async fn origin_null(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
-    bench.mark();
+    bench.mark().await;
     let upgrade = bench.upgrade_from(Page::Operator)?.set("Origin", "null");
     bench.upgrade(&upgrade).await?;
     Ok(None)
 }
 
 async fn no_subprotocol(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
-    bench.mark();
+    bench.mark().await;
     let upgrade = bench.upgrade_from(Page::Operator)?.without("Sec-WebSocket-Protocol");
     bench.upgrade(&upgrade).await?;
     Ok(None)
@@ -85,14 +85,14 @@ async fn two_messages(bench: &mut Bench) -> Result<Option<Client>, ScriptError> 
     let mut client = bench.connect(Page::Operator).await?;
     let first = client.first_register();
     let second = client.first_register().set("Call-ID", "the-second-of-two@lab.invalid");
-    bench.mark();
+    bench.mark().await;
     client.say([first.bytes(), second.bytes()].concat()).await?;
     Ok(Some(client))
 }
 
 async fn lying_length(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.first_register().set("Content-Length", 40);
     client.ask(&register).await?;
     Ok(Some(client))

@@ -55,7 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
 async fn without(bench: &mut Bench, node: &'static str) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
     bench.lose(node)?;
-    bench.mark();
+    bench.mark().await;
     let register = client.first_register();
     client.ask(&register).await?;
     Ok(Some(client))
@@ -75,7 +75,7 @@ async fn tna_from_outside(bench: &mut Bench) -> Result<Option<Client>, ScriptErr
                  integrity-protected=\"auth-done\""
             ),
         );
-    bench.mark();
+    bench.mark().await;
     bench.intrude(bench.mw("icscf")?, &register.bytes()).await?;
     Ok(None)
 }
@@ -86,7 +86,7 @@ async fn stolen_flow_token(bench: &mut Bench) -> Result<Option<Client>, ScriptEr
     let path = response.headers.value(&HeaderName::Path).unwrap_or_default().to_owned();
     let request = from_outside("OPTIONS", &victim.person.impu.clone(), &victim.person.impu).with("Route", path);
     bench.stays(victim);
-    bench.mark();
+    bench.mark().await;
     bench.intrude(bench.mw("epcscf")?, &request.bytes()).await?;
     Ok(None)
 }

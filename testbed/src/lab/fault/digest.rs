@@ -71,7 +71,7 @@ const STALE: Expect = Expect {
 async fn wrong_password(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
     let answer = client.challenged("not-the-password").await?;
-    bench.mark();
+    bench.mark().await;
     client.ask(&answer).await?;
     Ok(Some(client))
 }
@@ -80,7 +80,7 @@ async fn replayed_nonce(bench: &mut Bench) -> Result<Option<Client>, ScriptError
     let mut client = bench.connect(Page::Operator).await?;
     let (register, _) = client.registered().await?;
     let credentials = register.value("Authorization").unwrap_or_default().to_owned();
-    bench.mark();
+    bench.mark().await;
     let again = client.register().with("Authorization", credentials);
     client.ask(&again).await?;
     Ok(Some(client))
@@ -93,7 +93,7 @@ async fn nc_going_back(bench: &mut Bench) -> Result<Option<Client>, ScriptError>
     let refresh = client.answering(&password, 2)?;
     let response = client.ask(&refresh).await?;
     client.accepted(&response)?;
-    bench.mark();
+    bench.mark().await;
     let back = client.answering(&password, 2)?;
     client.ask(&back).await?;
     Ok(Some(client))
@@ -101,7 +101,7 @@ async fn nc_going_back(bench: &mut Bench) -> Result<Option<Client>, ScriptError>
 
 async fn wic_says_auth_done(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.first_register();
     let identity = register.value("Authorization").unwrap_or_default().to_owned();
     let register = register.set("Authorization", format!("{identity}, integrity-protected=\"auth-done\""));

@@ -41,8 +41,7 @@ impl Answer<'_> {
 
 impl Evidence {
     pub(super) fn new(records: Vec<Arc<Record>>, scope: &Scope, closed: Option<u16>) -> Self {
-        let records = records.into_iter().filter(|record| scope.owns(record)).collect();
-        Self { records, closed }
+        Self { records: scope.own(records), closed }
     }
 
     /// The records by their numbers.

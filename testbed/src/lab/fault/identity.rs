@@ -76,7 +76,7 @@ async fn forged_pai(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
     let (_, response) = client.registered().await?;
     let route = response.headers.value(&HeaderName::ServiceRoute).unwrap_or_default().to_owned();
-    bench.mark();
+    bench.mark().await;
     let message = client
         .request("MESSAGE", &format!("sip:nobody@{}", bench.domain()))
         .with("Route", route)
@@ -90,7 +90,7 @@ async fn impu_not_in_token(bench: &mut Bench) -> Result<Option<Client>, ScriptEr
     let forge = bench.forge(Page::Operator).await?;
     let other = Person { impu: somebody_else(bench), ..forge.holder() };
     let mut client = bench.connect_as(other, Page::Operator).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.register_with(forge.grant.token.expose());
     client.ask(&register).await?;
     Ok(Some(client))
@@ -101,7 +101,7 @@ async fn out_of_range(bench: &mut Bench) -> Result<Option<Client>, ScriptError> 
     let impu = somebody_else(bench);
     let token = forge.token.clone().claim("impu", vec![impu.clone()]).sign(&forge.key);
     let mut client = bench.connect_as(Person { impu, ..forge.holder() }, Page::Partner).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.register_with(&token);
     client.ask(&register).await?;
     Ok(Some(client))
@@ -112,7 +112,7 @@ async fn shadowed(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let guest = forge.holder();
     bench.provision(&guest.impu).await?;
     let mut client = bench.connect_as(guest, Page::Partner).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.register_with(forge.grant.token.expose());
     client.ask(&register).await?;
     Ok(Some(client))
@@ -120,7 +120,7 @@ async fn shadowed(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
 
 async fn third_party(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let mut client = bench.connect(Page::Operator).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.first_register().set("To", format!("<{}>", somebody_else(bench)));
     client.ask(&register).await?;
     Ok(Some(client))

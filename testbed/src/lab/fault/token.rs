@@ -142,7 +142,7 @@ async fn shows(
 ) -> Result<Option<Client>, ScriptError> {
     let token = forged(&bench.forge(Page::Operator).await?)?;
     let mut client = bench.connect(Page::Operator).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.register_with(&token);
     client.ask(&register).await?;
     Ok(Some(client))
@@ -151,7 +151,7 @@ async fn shows(
 async fn token_of_another(bench: &mut Bench) -> Result<Option<Client>, ScriptError> {
     let forge = bench.forge(Page::Partner).await?;
     let mut client = bench.connect_as(forge.holder(), Page::Operator).await?;
-    bench.mark();
+    bench.mark().await;
     let register = client.register_with(forge.grant.token.expose());
     client.ask(&register).await?;
     Ok(Some(client))
@@ -161,7 +161,7 @@ async fn both_credentials(bench: &mut Bench) -> Result<Option<Client>, ScriptErr
     let forge = bench.forge(Page::Operator).await?;
     let mut client = bench.connect(Page::Operator).await?;
     let digest = client.challenged(&client.person.password.clone()).await?;
-    bench.mark();
+    bench.mark().await;
     let both = digest.with("Authorization", format!("Bearer {}", forge.grant.token.expose()));
     client.ask(&both).await?;
     Ok(Some(client))
