@@ -92,7 +92,9 @@ async fn a_page_offers_when_the_caller_does_not_and_hears_early_media() -> Resul
         .await?;
     let offer = String::from_utf8(ok.body.to_vec())?;
     ensure!(offer.contains("m=audio") && !offer.contains("m=video") && offer.contains("a=candidate:"), "{offer}");
-    let Ok(Message::Request(invite)) = Message::parse(invite.into_bytes(), Framing::Datagram) else { bail!("an INVITE") };
+    let Ok(Message::Request(invite)) = Message::parse(invite.into_bytes(), Framing::Datagram) else {
+        bail!("an INVITE")
+    };
     let mut dialog = Dialog::uac(&invite, &ok)?;
     let via = |mut request: Request, branch: &str| {
         request.headers.push_front(HeaderName::Via, format!("SIP/2.0/UDP {local};branch={branch}"));
