@@ -66,7 +66,8 @@ pub fn of_call(records: Vec<Record>, call_id: &str) -> Vec<Record> {
     let (first, last) = (times().min(), times().max());
     let meanwhile = |record: &Record| Some(record.time_us) >= first && Some(record.time_us) <= last;
     let asked = |record: &Record| {
-        record.leg == Leg::Cx && meanwhile(record) && record.subject.as_ref().is_some_and(|s| subjects.contains(s))
+        let unnamed = record.leg == Leg::Cx && record.call_id.is_none();
+        unnamed && meanwhile(record) && record.subject.as_ref().is_some_and(|s| subjects.contains(s))
     };
     records.iter().filter(|record| ours(record) || asked(record)).cloned().collect()
 }

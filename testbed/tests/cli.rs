@@ -82,7 +82,8 @@ async fn a_flow_is_written_to_files_of_each_form() {
 
     let (_, records, _) = run(state.path(), &["trace", "export", "--format", "json", "-"]).await;
     let records: Value = serde_json::from_str(&records).unwrap();
-    let call_id = records.as_array().unwrap().iter().find_map(|record| record["call_id"].as_str()).unwrap();
+    let register = |record: &&Value| record["summary"].as_str().is_some_and(|summary| summary.starts_with("REGISTER"));
+    let call_id = records.as_array().unwrap().iter().find(register).unwrap()["call_id"].as_str().unwrap();
     let (code, ladder, err) =
         run(state.path(), &["trace", "export", "--call-id", call_id, "--format", "mermaid", "-"]).await;
     assert_eq!(code, Some(0), "{err}");

@@ -3,12 +3,13 @@
 //!
 //! What opens a dialog, or stands alone, is origination until the I-CSCF has asked who serves the
 //! callee, and termination after it; so are its responses, its CANCEL and the ACK of a refusal.
-//! Everything else goes along the dialog.
+//! Everything else goes along the dialog. What the eP-CSCF asks on its own account, the SUBSCRIBE of
+//! TS 24.229 §5.2.3, is neither half of anything.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::record::{Direction, Procedure, Record};
-use crate::steps::header;
+use crate::steps::{header, uri};
 
 /// How many calls are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;
@@ -18,6 +19,8 @@ const REMEMBERED: usize = 4096;
 pub(crate) struct Calls {
     by_call: HashMap<String, Initial>,
     order: VecDeque<String>,
+    /// The latest request at the I-CSCF for each identity, by Call-ID.
+    located: HashMap<String, String>,
 }
 
 /// The request that opened a dialog or stands alone.
@@ -25,6 +28,8 @@ pub(crate) struct Calls {
 struct Initial {
     key: Key,
     accepted: bool,
+    /// Whether a node of the network began it.
+    network: bool,
 }
 
 /// A transaction of one dialog: who started it, and its number there.
@@ -42,6 +47,9 @@ impl Calls {
         let (key, method) = key(&record.text)?;
         if let Some(status) = record.text.strip_prefix("SIP/2.0 ") {
             let initial = self.by_call.get_mut(&call_id)?;
+            if initial.network {
+                return None;
+            }
             if initial.key != key {
                 return Some(Procedure::Dialog);
             }
@@ -49,28 +57,55 @@ impl Calls {
             // A response goes back over the hop that its request came by.
             return Some(half(receiver(record), sender(record)));
         }
+        self.note_location(record, &call_id);
         let known = self.by_call.get(&call_id);
         let along_the_dialog = match (method.as_str(), known) {
             ("ACK", Some(initial)) => initial.accepted || initial.key != key,
             _ => header(&record.text, "to").or_else(|| header(&record.text, "t")).is_some_and(|to| tag(&to).is_some()),
         };
+        let (from, to) = (sender(record), receiver(record));
+        let network = match known {
+            Some(initial) => initial.network,
+            None => method == "SUBSCRIBE" && (from, to) == ("epcscf", "icscf"),
+        };
         if along_the_dialog {
-            return Some(Procedure::Dialog);
+            return (!network).then_some(Procedure::Dialog);
         }
         if known.is_none() {
-            self.remember(call_id, key);
+            self.remember(call_id, key, network);
         }
-        Some(half(sender(record), receiver(record)))
+        (!network).then(|| half(from, to))
     }
 
-    fn remember(&mut self, call_id: String, key: Key) {
+    /// The request that a location query is made for, and the half of it.
+    pub(crate) fn of_location_query(&self, record: &Record) -> (Option<String>, Option<Procedure>) {
+        let subject = record.subject.as_deref().map(str::to_ascii_lowercase);
+        let Some(call_id) = subject.and_then(|subject| self.located.get(&subject)) else {
+            return (None, Some(Procedure::Termination));
+        };
+        let network = self.by_call.get(call_id).is_some_and(|initial| initial.network);
+        (Some(call_id.clone()), (!network).then_some(Procedure::Termination))
+    }
+
+    fn note_location(&mut self, record: &Record, call_id: &str) {
+        if receiver(record) != "icscf" {
+            return;
+        }
+        let Some(target) = record.text.split(' ').nth(1).and_then(uri) else { return };
+        if self.located.len() >= REMEMBERED {
+            self.located.clear();
+        }
+        self.located.insert(target.to_ascii_lowercase(), call_id.to_owned());
+    }
+
+    fn remember(&mut self, call_id: String, key: Key, network: bool) {
         if self.order.len() == REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.by_call.remove(&oldest);
         }
         self.order.push_back(call_id.clone());
-        self.by_call.insert(call_id, Initial { key, accepted: false });
+        self.by_call.insert(call_id, Initial { key, accepted: false, network });
     }
 }
 
@@ -191,5 +226,61 @@ mod tests {
             ("epcscf", "wic", "ACK sip:b@x SIP/2.0", "1 ACK", "a", true),
         ]);
         assert_eq!(seen, ["term"; 5]);
+    }
+
+    fn record(node: &str, peer: &str, direction: Direction, leg: Leg, text: &str) -> Record {
+        let cx = leg == Leg::Cx;
+        Record {
+            seq: 0,
+            time_us: 0,
+            node: node.into(),
+            peer: peer.into(),
+            direction,
+            leg,
+            local: None,
+            remote: None,
+            summary: text.lines().next().unwrap_or_default().into(),
+            call_id: header(text, "call-id"),
+            subject: cx.then(|| "sip:b@x".into()),
+            scenario: None,
+            step: None,
+            procedure: None,
+            trace_id: None,
+            text: text.into(),
+        }
+    }
+
+    /// The eP-CSCF watches the callee's registration while somebody calls it.
+    #[test]
+    fn a_location_query_belongs_to_the_request_it_is_made_for() {
+        let sip = |method: &str, call: &str| {
+            format!(
+                "{method} sip:b@x;p=1 SIP/2.0\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@x>\r\nCall-ID: {call}\r\n\
+                 CSeq: 1 {method}\r\n\r\n"
+            )
+        };
+        let (invite, watch) = (sip("INVITE", "c1"), sip("SUBSCRIBE", "w1"));
+        let notify = "NOTIFY sip:e SIP/2.0\r\nFrom: <sip:b@x>;tag=s\r\nTo: <sip:e>;tag=a\r\nCall-ID: w1\r\nCSeq: 1 NOTIFY\r\n\r\n";
+        let ok = "SIP/2.0 200 OK\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@x>;tag=s\r\nCall-ID: w1\r\nCSeq: 1 SUBSCRIBE\r\n\r\n";
+        let mut steps = Steps::default();
+        let mut seen = Vec::new();
+        for (node, peer, direction, leg, text) in [
+            ("epcscf", "icscf", Direction::Out, Leg::Udp, watch.as_str()),
+            ("icscf", "epcscf", Direction::In, Leg::Udp, &watch),
+            ("icscf", "hss", Direction::Out, Leg::Cx, "LIR impu=sip:b@x"),
+            ("hss", "icscf", Direction::Out, Leg::Cx, "LIA DIAMETER_SUCCESS"),
+            ("scscf", "epcscf", Direction::Out, Leg::Udp, notify),
+            ("icscf", "epcscf", Direction::Out, Leg::Udp, ok),
+            ("icscf", "scscf", Direction::In, Leg::Udp, &invite),
+            ("icscf", "hss", Direction::Out, Leg::Cx, "LIR impu=sip:b@x"),
+        ] {
+            let mut record = record(node, peer, direction, leg, text);
+            steps.classify(&mut record);
+            seen.push((record.call_id, record.procedure.map_or("", Procedure::short)));
+        }
+        let seen: Vec<_> = seen.iter().map(|(call, half)| (call.as_deref().unwrap_or_default(), *half)).collect();
+        let watched = [("w1", ""); 6];
+        assert_eq!(seen[..6], watched);
+        assert_eq!(seen[6..], [("c1", "orig"), ("c1", "term")]);
     }
 }

@@ -29,7 +29,7 @@ pub struct Record {
     pub remote: Option<SocketAddr>,
     /// One line: `REGISTER sip:ims.example`, `401 Unauthorized`, `UAR alice-wic@ims.example`.
     pub summary: String,
-    /// The SIP Call-ID.
+    /// The SIP Call-ID; of a location query, that of the request it is made for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub call_id: Option<String>,
     /// The identity it is about, where that is known: an IMPU or IMPI.

@@ -13,7 +13,7 @@
 //! ([`Procedure`]).
 
 use crate::calls::{self, Calls};
-use crate::record::{Leg, Procedure, Record};
+use crate::record::{Leg, Record};
 use std::collections::HashMap;
 
 /// How many dialogs are remembered; the oldest are forgotten first.
@@ -46,7 +46,9 @@ impl Steps {
         match record.leg {
             Leg::Https => record.step = Some(1),
             Leg::Upgrade => record.step = Some(2),
-            Leg::Cx if calls::is_location_query(record) => record.procedure = Some(Procedure::Termination),
+            Leg::Cx if calls::is_location_query(record) => {
+                (record.call_id, record.procedure) = self.calls.of_location_query(record);
+            }
             Leg::Cx => {
                 let progress = record.subject.as_ref().and_then(|s| self.by_subject.get(s)).copied();
                 (record.scenario, record.step) = (progress.map(|p| p.scenario), progress.map(|p| p.step));
