@@ -407,4 +407,42 @@ mod tests {
             assert_eq!(check(format!("{clean}{tna}{extra}\r\n")), Err(leak), "{extra}");
         }
     }
+
+    /// ORG-01, ORG-05: whatever goes wrong between stripping and sending is found.
+    #[test]
+    fn any_other_request_that_leaks_does_not_leave() {
+        let token = Token::new("eyJ.e30.c2ln");
+        let mut network = Headers::new();
+        network.push(HeaderName::PAssertedIdentity, "<sip:alice@h>");
+        network.push(HeaderName::PChargingVector, "icid-value=\"1\"");
+        network.push(HeaderName::RecordRoute, "<sip:e;lr>");
+        let written = Written { network: &network, access_info: "x;network-provided", token: Some(&token) };
+        let check = |text: String| assert_request(&register(&text), &written);
+        let clean = "P-Asserted-Identity: <sip:alice@h>\r\nP-Charging-Vector: icid-value=\"1\"\r\n\
+             Record-Route: <sip:e;lr>\r\nP-Access-Network-Info: x;network-provided\r\n\
+             Proxy-Authorization: Digest username=\"a@h\", response=\"r\"\r\n";
+        assert_eq!(check(clean.into()), Ok(()));
+        for name in ["P-Asserted-Identity", "P-Charging-Vector", "Record-Route", "P-Access-Network-Info"] {
+            let without: String =
+                clean.split_inclusive("\r\n").filter(|line| !line.starts_with(&format!("{name}:"))).collect();
+            assert_eq!(check(without), Err(Leak::Foreign(name.parse().unwrap())), "{name}");
+        }
+        for (extra, leak) in [
+            ("P-Asserted-Identity: <sip:eve@h>", Leak::Foreign(HeaderName::PAssertedIdentity)),
+            ("P-Preferred-Identity: <sip:eve@h>", Leak::Foreign(HeaderName::PPreferredIdentity)),
+            ("P-Profile-Key: <sip:eve-!.*!@h>", Leak::Foreign(HeaderName::PProfileKey)),
+            ("P-Served-User: <sip:eve@h>", Leak::Foreign(HeaderName::PServedUser)),
+            ("Record-Route: <sip:eve;lr>", Leak::Foreign(HeaderName::RecordRoute)),
+            ("P-User-Database: <aaa://eve>", Leak::Foreign("p-user-database".parse().unwrap())),
+            ("P-Access-Network-Info: y;network-provided", Leak::Foreign(HeaderName::PAccessNetworkInfo)),
+            ("Authorization: Digest username=\"a\", integrity-protected=\"auth-done\"", Leak::Integrity),
+            ("Proxy-Authorization: Digest username=\"a\", integrity-protected=\"auth-done\"", Leak::Integrity),
+            ("Proxy-Authorization: Bearer x", Leak::Bearer),
+            ("Authorization: Bearer x", Leak::Bearer),
+            ("Subject: eyJ.e30.c2ln", Leak::Token("a header")),
+            ("Content-Type: text/plain\r\n\r\neyJ.e30.c2ln", Leak::Token("the body")),
+        ] {
+            assert_eq!(check(format!("{clean}{extra}\r\n")), Err(leak), "{extra}");
+        }
+    }
 }
