@@ -106,8 +106,9 @@ impl Agents {
         }
         let addresses = self.seen.entry(agent).or_default();
         let (to, by) = (addresses.count(destination), addresses.count(source));
-        // Of its first message a server is the receiver.
-        Ok(if by > to { Direction::Out } else { Direction::In })
+        // Of its first message a server is the receiver: as long as counts tell nothing, that does.
+        let is_sender = by > to || by == to && addresses.first_of(source, destination) == Some(source);
+        Ok(if is_sender { Direction::Out } else { Direction::In })
     }
 }
 
@@ -125,6 +126,10 @@ impl Addresses {
         }
         self.0.push((addr, 1));
         1
+    }
+
+    fn first_of(&self, a: SocketAddr, b: SocketAddr) -> Option<SocketAddr> {
+        self.0.iter().map(|(addr, _)| *addr).find(|addr| [a, b].contains(addr))
     }
 }
 
@@ -234,6 +239,17 @@ mod tests {
         assert_eq!(seen(sbc, b, invite).1, Direction::Out);
         assert_eq!(seen(b, sbc, "SIP/2.0 200 OK\r\n\r\n").1, Direction::In);
         assert_eq!(seen(sbc, a, "SIP/2.0 200 OK\r\n\r\n"), ("sbc".into(), Direction::Out, "200 OK".into()));
+    }
+
+    #[test]
+    fn a_foreign_servers_first_answer_is_its_own() {
+        let mut agents = Agents::new(Some(b"key".to_vec()), HashMap::new());
+        let (server, client) = ("192.0.2.9:5060", "192.0.2.1:5060");
+        let invite = "INVITE sip:b@x SIP/2.0\r\nCall-ID: c\r\n\r\n";
+        let asked = agents.receive(LOOPBACK, &foreign(client, server, invite)).unwrap();
+        let answered = agents.receive(LOOPBACK, &foreign(server, client, "SIP/2.0 200 OK\r\n\r\n")).unwrap();
+        assert_eq!((asked.direction, asked.local), (Direction::In, server.parse().ok()));
+        assert_eq!((answered.direction, answered.local), (Direction::Out, server.parse().ok()));
     }
 
     #[test]
