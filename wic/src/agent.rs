@@ -9,7 +9,7 @@ mod serving;
 mod tokens;
 mod watching;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use sip::{Entropy, Framing, Instant, Message, Now};
 
 use crate::backoff::Backoff;
 use crate::event::close;
+use crate::few::Few;
 use crate::keepalive::{Due, KeepAlive};
 use crate::line::Line;
 use crate::pager::Pager;
@@ -49,10 +50,10 @@ pub struct Agent {
     registered_at: Option<Instant>,
     /// What all but REGISTER goes over.
     line: Line,
-    sessions: BTreeMap<CallId, Session>,
+    sessions: Few<CallId, Session>,
     last_call: u64,
     /// Calls that come in, and the calls that they are to replace.
-    replacing: BTreeMap<CallId, CallId>,
+    replacing: Few<CallId, CallId>,
     pager: Pager,
     watch: Watch,
     /// De-registering waits until then for calls to be ended.
@@ -80,9 +81,9 @@ impl Agent {
             registration: None,
             answer_by: None,
             registered_at: None,
-            sessions: BTreeMap::new(),
+            sessions: Few::default(),
             last_call: 0,
-            replacing: BTreeMap::new(),
+            replacing: Few::default(),
             pager: Pager::default(),
             watch: Watch::default(),
             release_by: None,

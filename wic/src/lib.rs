@@ -20,6 +20,7 @@ mod call;
 mod config;
 mod event;
 mod failure;
+mod few;
 mod grant;
 mod instance;
 mod keepalive;

@@ -6,7 +6,7 @@ mod user;
 
 pub(crate) use user::{Proof, User};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use sip::{
     StatusCode, Transport,
 };
 
+use crate::few::Few;
 use crate::{CallEvent, CallId, Event, MessageId, OptionsId, Output, Timers};
 
 /// The methods that this WIC takes.
@@ -67,7 +68,7 @@ impl Io<'_> {
     /// Cancels an INVITE; false when it is not out, but waits for another token.
     pub(crate) fn cancel(&mut self, key: ClientKey) -> bool {
         self.line.layer.cancel(self.now, key);
-        self.line.sent.contains_key(&key)
+        self.line.sent.contains(key)
     }
 
     pub(crate) fn event(&mut self, event: Event) {
@@ -131,7 +132,7 @@ pub(crate) struct Line {
     /// How many connections there were.
     flows: u64,
     pub(crate) user: Option<User>,
-    sent: BTreeMap<ClientKey, Sent>,
+    sent: Few<ClientKey, Sent>,
     parked: Vec<Parked>,
 }
 
@@ -145,7 +146,7 @@ impl Line {
             registered: false,
             flows: 0,
             user: None,
-            sent: BTreeMap::new(),
+            sent: Few::default(),
             parked: Vec::new(),
         }
     }
@@ -219,16 +220,16 @@ impl Line {
     }
 
     pub(crate) fn sent(&self, key: ClientKey) -> Option<&Sent> {
-        self.sent.get(&key)
+        self.sent.get(key)
     }
 
     pub(crate) fn forget(&mut self, key: ClientKey) -> Option<Sent> {
-        self.sent.remove(&key)
+        self.sent.remove(key)
     }
 
     /// Sends the ACK once more when `response` is a 2xx that had one.
     pub(crate) fn acknowledge_again(&mut self, key: ClientKey, response: &Response) -> bool {
-        let (Some(sent), Some(peer)) = (self.sent.get(&key), self.peer) else { return false };
+        let (Some(sent), Some(peer)) = (self.sent.get(key), self.peer) else { return false };
         let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
         let Some((_, ack)) = sent.acks.iter().find(|(of, _)| **of == *tag) else { return false };
         self.layer.send(Message::Request(ack.clone()), peer);
@@ -237,7 +238,7 @@ impl Line {
 
     /// Judges a 401 or 407.
     pub(crate) fn challenged(&mut self, key: ClientKey, response: &Response) -> Challenged {
-        let (Some(sent), Some(user)) = (self.sent.get(&key), &mut self.user) else { return Challenged::Refused };
+        let (Some(sent), Some(user)) = (self.sent.get(key), &mut self.user) else { return Challenged::Refused };
         user.challenged(&sent.request, response, sent.challenges)
     }
 
@@ -254,11 +255,11 @@ impl Line {
         let method = sent.request.method.clone();
         sent.request.headers.replace(&CSeq { number: cseq, method });
         let key = self.request(now, sent.request, sent.owner, sent.challenges.saturating_add(1), entropy)?;
-        Some((key, self.sent.get(&key)?.request.clone()))
+        Some((key, self.sent.get(key)?.request.clone()))
     }
 
     pub(crate) fn park(&mut self, key: ClientKey, response: Response) {
-        if let Some(sent) = self.sent.remove(&key) {
+        if let Some(sent) = self.sent.remove(key) {
             self.parked.push(Parked { key, sent, response });
         }
     }
@@ -287,7 +288,7 @@ impl Line {
     /// The ACK to a 2xx carries the credentials of its INVITE (RFC 3261 §22.1).
     fn acknowledge(&mut self, key: ClientKey, dialog: &Dialog, entropy: &mut dyn Entropy) {
         let (Some(peer), Some(user)) = (self.peer, &self.user) else { return };
-        let Some(sent) = self.sent.get_mut(&key) else { return };
+        let Some(sent) = self.sent.get_mut(key) else { return };
         let number = sent.request.cseq().map_or(1, |cseq| cseq.number);
         let mut ack = with_via(dialog.ack(number), user, peer.transport, entropy);
         for header in sent.request.headers.iter() {

@@ -40,7 +40,7 @@ impl Agent {
             }
         }
         self.sessions.retain(|_, session| !session.is_over());
-        self.replacing.retain(|call, _| self.sessions.contains_key(call));
+        self.replacing.retain(|call, _| self.sessions.contains(call));
         self.go_on_leaving(now);
     }
 
@@ -90,7 +90,7 @@ impl Agent {
     fn repeat(&mut self, now: Now, before: ClientKey, sent: Sent, response: &Response) {
         let (owner, request) = (sent.owner, sent.request.clone());
         let next = match owner {
-            Owner::Call(call) => self.sessions.get_mut(&call).and_then(|session| session.next_cseq(before, &request)),
+            Owner::Call(call) => self.sessions.get_mut(call).and_then(|session| session.next_cseq(before, &request)),
             Owner::RegEvent => self.watch.next_cseq(before),
             Owner::Message(_) | Owner::Options(_) => request.cseq().ok().map(|cseq| cseq.number.saturating_add(1)),
             Owner::Nobody => None,
@@ -99,7 +99,7 @@ impl Agent {
         let Some((after, request)) = again else { return self.deliver(now, before, owner, &request, response) };
         match owner {
             Owner::Call(call) => {
-                if let Some(session) = self.sessions.get_mut(&call) {
+                if let Some(session) = self.sessions.get_mut(call) {
                     session.sent_again(before, after, &request);
                 }
             }
@@ -144,7 +144,7 @@ impl Agent {
         match sent.owner {
             Owner::Call(call) => {
                 let Self { sessions, line, entropy, config, outputs, .. } = self;
-                if let Some(session) = sessions.get_mut(&call) {
+                if let Some(session) = sessions.get_mut(call) {
                     let timers = &config.timers;
                     let mut io = crate::line::Io { now: now.mono, entropy: &mut **entropy, timers, line, outputs };
                     session.on_failure(&mut io, key, status);

@@ -39,7 +39,7 @@ impl Agent {
     pub fn answer(&mut self, now: Now, call: CallId, sdp: Sdp) {
         let mut taken = false;
         self.in_call(now, call, |session, io| taken = session.answer(io, sdp));
-        if let Some(replaced) = self.replacing.remove(&call).filter(|_| taken) {
+        if let Some(replaced) = self.replacing.remove(call).filter(|_| taken) {
             self.in_call(now, replaced, |session, io| session.replaced(io));
         }
     }
@@ -94,7 +94,7 @@ impl Agent {
 
     /// The calls that have not ended.
     pub fn calls(&self) -> impl Iterator<Item = (CallId, CallState)> {
-        self.sessions.iter().filter_map(|(id, session)| Some((*id, session.state()?)))
+        self.sessions.iter().filter_map(|(id, session)| Some((id, session.state()?)))
     }
 
     /// How many transactions, dialogs and answers are kept or waited for: nothing is left of what
@@ -110,7 +110,7 @@ impl Agent {
 
     pub(super) fn in_call(&mut self, now: Now, call: CallId, act: impl FnOnce(&mut Session, &mut Io<'_>)) {
         let Self { sessions, line, entropy, config, outputs, .. } = self;
-        if let Some(session) = sessions.get_mut(&call) {
+        if let Some(session) = sessions.get_mut(call) {
             let mut io = Io { now: now.mono, entropy: &mut **entropy, timers: &config.timers, line, outputs };
             act(session, &mut io);
         }

@@ -56,7 +56,7 @@ impl Agent {
         if request.method == Method::Notify {
             return self.serve_notify(now, key, &request);
         }
-        let Some(call) = self.sessions.iter().find(|(_, session)| session.is_in(dialog)).map(|(id, _)| *id) else {
+        let Some(call) = self.sessions.iter().find(|(_, session)| session.is_in(dialog)).map(|(id, _)| id) else {
             return self.refuse(
                 now,
                 key,
@@ -67,7 +67,7 @@ impl Agent {
         };
         match request.method {
             Method::Message | Method::Options => {
-                let taken = self.sessions.get_mut(&call).map(|session| session.receive(&request, dialog));
+                let taken = self.sessions.get_mut(call).map(|session| session.receive(&request, dialog));
                 match taken {
                     Some(Err(rejection)) => self.refuse(now, key, &request, rejection.status, &rejection.reason),
                     _ => self.serve_out_of_dialog(now, key, request),
@@ -122,9 +122,9 @@ impl Agent {
     fn replaced_by(&self, invite: &Request) -> Result<Option<CallId>, (StatusCode, String)> {
         let bad = |e: sip::HeaderError| (StatusCode::BAD_REQUEST, e.reason().to_owned());
         let Some(replaces) = invite.headers.opt::<Replaces>().map_err(bad)? else { return Ok(None) };
-        for (id, session) in &self.sessions {
+        for (id, session) in self.sessions.iter() {
             match session.is_replaced_by(&replaces) {
-                Ok(true) => return Ok(Some(*id)),
+                Ok(true) => return Ok(Some(id)),
                 Ok(false) => {}
                 Err(status) => return Err((status, "the call is answered already (RFC 3891 §3)".to_owned())),
             }
@@ -179,7 +179,7 @@ impl Agent {
 
     fn serve_ack(&mut self, now: Now, ack: &Request) {
         let Ok(Some(dialog)) = DialogId::of_request(ack) else { return };
-        let call = self.sessions.iter().find(|(_, session)| session.is_in(&dialog)).map(|(id, _)| *id);
+        let call = self.sessions.iter().find(|(_, session)| session.is_in(&dialog)).map(|(id, _)| id);
         match call {
             Some(call) => self.in_call(now, call, |session, io| session.on_ack(io, ack)),
             None => self.discard("an ACK in no dialog of ours"),
