@@ -51,6 +51,11 @@ impl OwnNodes {
         })
     }
 
+    /// The certificates that its nodes have.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
     /// A folder that no other system uses.
     fn folder(&self) -> PathBuf {
         self.state.path().join(self.count.fetch_add(1, Ordering::Relaxed).to_string())

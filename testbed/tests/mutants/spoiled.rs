@@ -1,0 +1,203 @@
+//! A lab whose nodes have one defect.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use conformance::Boxed;
+use conformance::lab::{
+    Controlled, CoreControl, CoreUnderTest, CxAsk, CxReply, EdgeControl, EdgeUnderTest, Lab, Operation, Setup,
+    WwsfUnderTest,
+};
+use conformance::script::{Log, Node, Source, connector};
+use conformance::tester::Limits;
+use conformance::verdict::{Outcome, Stop};
+use testbed::bench::OwnNodes;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio_rustls::TlsAcceptor;
+use trace::Record;
+
+use crate::mutants::Mutant;
+use crate::relay::{self, Running};
+use crate::spoil::Memory;
+
+/// Our nodes with one defect.
+pub(crate) struct Spoiled {
+    nodes: Arc<OwnNodes>,
+    mutant: &'static Mutant,
+}
+
+impl Spoiled {
+    pub(crate) fn new(nodes: Arc<OwnNodes>, mutant: &'static Mutant) -> Self {
+        Self { nodes, mutant }
+    }
+
+    fn setup(&self, setup: &Setup) -> Setup {
+        self.mutant.settings.iter().fold(setup.clone(), |setup, (name, value)| setup.with(name, value))
+    }
+
+    async fn spoil_edge(&self, setup: &Setup, log: &Log) -> Outcome<EdgeUnderTest> {
+        let mut it = self.nodes.edge(&self.setup(setup), log).await?;
+        let memory = Arc::new(Memory::default());
+        if let Ok(mut key) = memory.key.lock() {
+            *key = Some(Arc::clone(&it.operator.key));
+        }
+        let mut running = Running::default();
+        if self.mutant.is_on_w2() {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(own)?;
+            let addr = listener.local_addr().map_err(own)?;
+            let client = connector(&self.nodes.pki().ca_pem).map_err(own)?;
+            let server = TlsAcceptor::from(self.nodes.pki().server());
+            running.spawn(relay::websockets(listener, server, client, it.wss.addr, self.mutant, Arc::clone(&memory)));
+            it.wss.addr = addr;
+        }
+        if self.mutant.is_on_mw()
+            && let Some(mw) = it.mw
+        {
+            let place = it.core.addr();
+            let core = node("core", "epcscf", log).await?;
+            drop(std::mem::replace(&mut it.core, core));
+            let near = Arc::new(any().await?);
+            let far = Arc::new(taken_over(place).await?);
+            it.mw = Some(Source { addr: near.local_addr().map_err(own)?, ..mw });
+            let script = Arc::new(Mutex::new(it.core.addr()));
+            // On this hop the script is the core: what the node says comes first.
+            let (to_node, from_node) = (self.mutant.to_epcscf, self.mutant.from_epcscf);
+            running.spawn(relay::datagrams(
+                near.clone(),
+                far.clone(),
+                mw.addr,
+                to_node,
+                memory.clone(),
+                script.clone(),
+            ));
+            running.spawn(relay::back(far, near, from_node, memory, script));
+        }
+        it.control = Arc::new(Keeping { inner: it.control, _running: running });
+        Ok(it)
+    }
+
+    async fn spoil_core(&self, setup: &Setup, log: &Log) -> Outcome<CoreUnderTest> {
+        let mut it = self.nodes.core(&self.setup(setup), log).await?;
+        if self.mutant.to_core.is_none() && self.mutant.from_core.is_none() {
+            return Ok(it);
+        }
+        let memory = Arc::new(Memory::default());
+        let mut running = Running::default();
+        let place = it.edge.addr();
+        let edge = node("epcscf", "icscf", log).await?;
+        drop(std::mem::replace(&mut it.edge, edge));
+        let near = Arc::new(any().await?);
+        let far = Arc::new(taken_over(place).await?);
+        let entry = it.entry.addr;
+        it.entry.addr = near.local_addr().map_err(own)?;
+        let script = Arc::new(Mutex::new(it.edge.addr()));
+        let (to_node, from_node) = (self.mutant.to_core, self.mutant.from_core);
+        running.spawn(relay::datagrams(near.clone(), far.clone(), entry, to_node, memory.clone(), script.clone()));
+        running.spawn(relay::back(far, near, from_node, memory, script));
+        it.control = Arc::new(Keeping { inner: it.control, _running: running });
+        Ok(it)
+    }
+}
+
+impl Lab for Spoiled {
+    fn system(&self) -> String {
+        self.mutant.name.into()
+    }
+
+    fn parallel(&self) -> usize {
+        1
+    }
+
+    fn claims(&self, claim: &str) -> bool {
+        self.nodes.claims(claim)
+    }
+
+    fn edge<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<EdgeUnderTest>> {
+        Box::pin(self.spoil_edge(setup, log))
+    }
+
+    fn core<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<CoreUnderTest>> {
+        Box::pin(self.spoil_core(setup, log))
+    }
+
+    fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>> {
+        self.nodes.wwsf(setup, log)
+    }
+
+    fn has_wic(&self) -> bool {
+        true
+    }
+}
+
+fn own(error: impl std::fmt::Display) -> Stop {
+    Stop::Inconclusive(format!("the relay: {error}"))
+}
+
+async fn node(name: &str, system: &str, log: &Log) -> Outcome<Node> {
+    let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+    Node::bind(any, name, system, Limits::default().answer, log).await.map_err(own)
+}
+
+async fn any() -> Outcome<UdpSocket> {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(own)
+}
+
+/// The socket of a node that is letting go of it.
+async fn taken_over(addr: SocketAddr) -> Outcome<UdpSocket> {
+    let mut tries = 100;
+    loop {
+        match UdpSocket::bind(addr).await {
+            Ok(socket) => return Ok(socket),
+            Err(error) if tries == 0 => return Err(own(error)),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+        tries -= 1;
+    }
+}
+
+/// Keeps the relays as long as the system.
+struct Keeping<C> {
+    inner: C,
+    _running: Running,
+}
+
+impl EdgeControl for Keeping<Arc<dyn EdgeControl>> {
+    fn alive(&self) -> Boxed<'_, bool> {
+        self.inner.alive()
+    }
+
+    fn log(&self) -> Controlled<String> {
+        self.inner.log()
+    }
+
+    fn revoke(&self, issuer: &str, jti: &str) -> Boxed<'_, Controlled<()>> {
+        self.inner.revoke(issuer, jti)
+    }
+
+    fn drop_range(&self) -> Boxed<'_, Controlled<()>> {
+        self.inner.drop_range()
+    }
+}
+
+impl CoreControl for Keeping<Arc<dyn CoreControl>> {
+    fn alive(&self) -> Boxed<'_, bool> {
+        self.inner.alive()
+    }
+
+    fn cx(&self) -> Controlled<Vec<String>> {
+        self.inner.cx()
+    }
+
+    fn operate(&self, operation: Operation) -> Boxed<'_, Controlled<Result<(), String>>> {
+        self.inner.operate(operation)
+    }
+
+    fn ask_hss(&self, ask: CxAsk) -> Boxed<'_, Controlled<CxReply>> {
+        self.inner.ask_hss(ask)
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.inner.records()
+    }
+}
