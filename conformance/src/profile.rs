@@ -14,7 +14,7 @@ use crate::lab::{
     WwsfUnderTest,
 };
 use crate::script::{Log, Node, Pki, ScriptError, SigningKey, Source, Target, Waf, connector};
-use crate::tester::Limits;
+use crate::tester::{Core, Limits};
 use crate::verdict::{Outcome, Stop};
 
 /// A profile: one TOML file.
@@ -272,20 +272,25 @@ impl ProfileLab {
     async fn start_core(&self, setup: &Setup, log: &Log) -> Outcome<CoreUnderTest> {
         let Some(it) = &self.profile.core else { return Err(absent("core")) };
         self.profile.check(setup)?;
-        let edge = Node::bind(it.edge, "epcscf", "scscf", self.limits.answer, log).await.map_err(own)?;
+        // What is done to begin from nothing is not part of the purpose.
+        let aside = Log::new();
+        let edge = Node::bind(it.edge, "epcscf", "scscf", self.limits.answer, &aside).await.map_err(own)?;
         let transport = match it.transport {
             Transports::Udp => Transport::Udp,
             Transports::Tcp => Transport::Tcp,
         };
         let users = it.users.iter().cloned().map(|u| Subscriber { impi: u.impi, impus: u.impus, password: u.password });
-        Ok(CoreUnderTest {
+        let core = CoreUnderTest {
             entry: Source { transport, addr: it.address },
             scscf: it.scscf.map(|addr| Source { transport, addr }),
             edge,
             home: self.profile.home.clone(),
             users: users.collect(),
             control: Arc::new(Unseen),
-        })
+        };
+        let mut core = Core::cleared(core, self.limits).await;
+        core.edge.renew(log);
+        Ok(core)
     }
 
     fn start_wwsf(&self, setup: &Setup) -> Outcome<WwsfUnderTest> {

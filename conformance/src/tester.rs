@@ -62,10 +62,7 @@ enum Control {
 impl Tester {
     /// A tester for one purpose.
     pub fn new(lab: Arc<dyn Lab>, limits: Limits) -> Self {
-        static RUN: AtomicU64 = AtomicU64::new(0);
-        let run = RUN.fetch_add(1, Ordering::Relaxed);
-        let salt = format!("{:x}{run:x}", crate::script::Token::now() & 0xffff);
-        Self { lab, limits, log: Log::new(), observed: Vec::new(), controls: Vec::new(), salt, persons: 0 }
+        Self { lab, limits, log: Log::new(), observed: Vec::new(), controls: Vec::new(), salt: salt(), persons: 0 }
     }
 
     /// How long things may take.
@@ -198,6 +195,13 @@ impl Tester {
         }
         (std::mem::take(&mut self.observed), self.log.take(), alive)
     }
+}
+
+/// What tells the names of one purpose from those of another, in this run and the next.
+pub(crate) fn salt() -> String {
+    static RUN: AtomicU64 = AtomicU64::new(0);
+    let run = RUN.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}{run:x}", crate::script::Token::now() & 0xffff)
 }
 
 fn list(codes: &[u16]) -> String {

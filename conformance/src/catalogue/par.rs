@@ -316,20 +316,19 @@ async fn torture(t: &mut Tester, message: &Torture) -> Outcome {
     let octets = message.octets(&edge.home);
     wic.send(&octets).await?;
     // What a proxy understands may go on to the core, where it is refused.
+    let within = patience(t, message);
     let answer = tokio::select! {
         biased;
         answer = wic.answer() => answer,
-        arrived = edge.core.request("REGISTER") => {
-            let arrived = arrived?;
-            t.saw(format!("on Mw: {} {}", arrived.request.method, arrived.request.uri));
-            let refusal = arrived.request.respond(sip::StatusCode::FORBIDDEN);
-            edge.core.respond(&arrived, &refusal).await?;
-            wic.answer().await
-        }
-        () = tokio::time::sleep(patience(t, message)) => Err(ScriptError::Timeout {
-            what: "answer".into(),
-            within: patience(t, message),
-        }),
+        arrived = edge.core.request_that("answer", within, |r| r.method.as_str() != "ACK") => match arrived {
+            Ok(arrived) => {
+                t.saw(format!("on Mw: {} {}", arrived.request.method, arrived.request.uri));
+                let refusal = arrived.request.respond(sip::StatusCode::FORBIDDEN);
+                edge.core.respond(&arrived, &refusal).await?;
+                wic.answer().await
+            }
+            Err(error) => Err(error),
+        },
     };
     let stays = match (message.expect, answer) {
         (Expect::Understood, Ok(answer)) => {

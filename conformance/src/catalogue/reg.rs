@@ -750,7 +750,7 @@ async fn lost_connection(t: &mut Tester) -> Outcome {
     let path = admitted.at_core.request.headers.value(&HeaderName::Path).unwrap_or_default().to_owned();
     wic.close(1001).await?;
     let quiet = edge.quiet();
-    edge.core.silent(quiet, |r| r.method.as_str() == "REGISTER").await?;
+    edge.core.silent(quiet, |r| r.to_string().contains(&alice.user)).await?;
     let request = edge.from_core("MESSAGE", &alice.contact_uri(), Some(&path));
     let answer = edge.ask_from_core(&request).await?;
     t.status(&answer, &[430])

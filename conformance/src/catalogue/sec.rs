@@ -227,7 +227,7 @@ async fn clock_jump(t: &mut Tester) -> Outcome {
         let jumped = edge.control.jump_clock(jump).await;
         jumped.ok_or_else(|| Stop::NotApplicable("the clock cannot be set from here".into()))?;
         let quiet = edge.quiet();
-        edge.core.silent(quiet, |r| r.method.as_str() == "REGISTER").await?;
+        edge.core.silent(quiet, |r| r.to_string().contains(&alice.user)).await?;
         wic.send("\r\n\r\n").await?;
         match wic.next().await? {
             Came::Message(..) => t.saw(format!("{jump} s: the connection stays")),

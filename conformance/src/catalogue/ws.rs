@@ -311,7 +311,7 @@ async fn dead_peer(t: &mut Tester) -> Outcome {
     let code = wic.closed_within(Duration::from_secs(10)).await?;
     t.saw(format!("closed with {code:?}"));
     let quiet = edge.quiet();
-    edge.core.silent(quiet, |r| r.method.as_str() == "REGISTER").await?;
+    edge.core.silent(quiet, |r| r.to_string().contains(&alice.user)).await?;
     let request = edge.from_core("MESSAGE", &alice.contact_uri(), Some(&path));
     let answer = edge.ask_from_core(&request).await?;
     t.status(&answer, &[430])

@@ -202,11 +202,11 @@ fn write_message(out: &mut String, record: &Record, previous: Option<&Record>) {
     );
     match previous {
         None => {
-            let _ = write!(out, "<pre>{}</pre>", escape(&record.text));
+            let _ = write!(out, "<pre>{}</pre>", escape(record.text.trim_end()));
         }
         Some(previous) => {
             out.push_str("<pre>");
-            for (mark, line) in diff::lines(&previous.text, &record.text) {
+            for (mark, line) in diff::lines(previous.text.trim_end(), record.text.trim_end()) {
                 let _ = match mark {
                     diff::Mark::Same => writeln!(out, "{}", escape(line)),
                     diff::Mark::Added => writeln!(out, "<ins>{}</ins>", escape(line)),

@@ -46,7 +46,7 @@ pub(super) fn write(report: &Report) -> String {
         report.results.len()
     );
     out.push_str(
-        "Made by `testbed conformance run --markdown CONFORMANCE.md`. The basis of an expectation is a *requirement* \
+        "Made by `testbed conformance run --markdown FILE`. The basis of an expectation is a *requirement* \
          of a specification, an *option* that it allows, or a *policy* of this testbed where no specification \
          decides. Run `testbed conformance run --html report.html` for the stimulus, the messages and the ladder of \
          each.\n",
@@ -58,7 +58,7 @@ pub(super) fn write(report: &Report) -> String {
             let Described { id, title, clause, role, flow, basis, .. } = &result.purpose;
             let verdict = match result.verdict {
                 Verdict::Pass => "pass".to_owned(),
-                verdict => format!("{verdict}: {}", result.reason),
+                verdict => format!("{verdict}: {}", short(&result.reason)),
             };
             let row = [id, title, clause, role.as_str(), flow.as_str(), basis.as_str(), &verdict].map(cell);
             let _ = writeln!(out, "| {} |", row.join(" | "));
@@ -93,4 +93,13 @@ fn families(results: &[Result]) -> Vec<&str> {
 
 fn cell(text: impl AsRef<str>) -> String {
     text.as_ref().replace('|', "\\|").replace(['\r', '\n'], " ")
+}
+
+/// As much of a reason as is read in a table; a token in it would be longer.
+fn short(reason: &str) -> String {
+    const LONGEST: usize = 140;
+    match reason.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{} …", &reason[..at]),
+        None => reason.to_owned(),
+    }
 }

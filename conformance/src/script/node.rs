@@ -59,6 +59,9 @@ pub struct Node {
     sender: mpsc::Sender<(Source, Bytes)>,
     requests: VecDeque<Arrived>,
     responses: VecDeque<Response>,
+    /// Why something that came cannot be read. It is told where nothing else comes: with somebody
+    /// else's system it may be left over from before.
+    malformed: Option<String>,
     /// Requests seen, so that retransmissions are passed over.
     seen: HashSet<String>,
     answered: HashMap<String, Bytes>,
@@ -80,16 +83,16 @@ impl Node {
         log: &Log,
     ) -> Result<Self, ScriptError> {
         let failed = || ScriptError::io(format!("listening on {addr}"));
-        let mut tries = if addr.port() == 0 { 16 } else { 1 };
+        let mut tries = 16;
         let (tcp, udp, addr) = loop {
-            let tcp = TcpListener::bind(addr).await.map_err(failed())?;
-            let bound = tcp.local_addr().map_err(failed())?;
-            tries -= 1;
-            match UdpSocket::bind(bound).await {
-                Ok(udp) => break (tcp, udp, bound),
+            match Self::sockets(addr).await {
+                Ok(sockets) => break sockets,
                 Err(source) if tries == 0 => return Err(failed()(source)),
+                // A node of an earlier script may still be letting go of a given port.
+                Err(_) if addr.port() != 0 => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(_) => {}
             }
+            tries -= 1;
         };
         let (sender, incoming) = mpsc::channel(MAX_WAITING);
         let udp = Arc::new(udp);
@@ -107,12 +110,19 @@ impl Node {
             sender,
             requests: VecDeque::new(),
             responses: VecDeque::new(),
+            malformed: None,
             seen: HashSet::new(),
             answered: HashMap::new(),
             log: log.clone(),
             within,
             tasks,
         })
+    }
+
+    async fn sockets(addr: SocketAddr) -> std::io::Result<(TcpListener, UdpSocket, SocketAddr)> {
+        let tcp = TcpListener::bind(addr).await?;
+        let bound = tcp.local_addr()?;
+        Ok((tcp, UdpSocket::bind(bound).await?, bound))
     }
 
     /// Its address.
@@ -125,6 +135,7 @@ impl Node {
         while self.incoming.try_recv().is_ok() {}
         self.requests.clear();
         self.responses.clear();
+        self.malformed = None;
         self.seen.clear();
         self.answered.clear();
         self.log = log.clone();
@@ -157,7 +168,7 @@ impl Node {
                 return Ok(arrived);
             }
             if !self.receive(deadline).await? {
-                return Err(ScriptError::Timeout { what: what.to_owned(), within });
+                return Err(self.nothing(what, within));
             }
         }
     }
@@ -198,7 +209,7 @@ impl Node {
                 return Ok(response);
             }
             if !self.receive(deadline).await? {
-                return Err(ScriptError::Timeout { what: "response on Mw".into(), within: self.within });
+                return Err(self.nothing("response on Mw", self.within));
             }
         }
     }
@@ -225,7 +236,7 @@ impl Node {
                 continue;
             }
             if Instant::now() >= deadline {
-                return Err(ScriptError::Timeout { what: "response on Mw".into(), within: self.within });
+                return Err(self.nothing("response on Mw", self.within));
             }
             self.put(to, request).await?;
             again *= 2;
@@ -290,6 +301,15 @@ impl Node {
         queue.send(Bytes::copy_from_slice(octets)).await.map_err(|_| closed())
     }
 
+    fn nothing(&self, what: &str, within: Duration) -> ScriptError {
+        match (&self.malformed, what) {
+            (Some(why), what) if !what.is_empty() => {
+                ScriptError::Malformed { what: "a SIP message on Mw", why: why.clone() }
+            }
+            _ => ScriptError::Timeout { what: what.to_owned(), within },
+        }
+    }
+
     /// Takes one message in; false when none came until `deadline`.
     async fn receive(&mut self, deadline: Instant) -> Result<bool, ScriptError> {
         let Ok(came) = tokio::time::timeout_at(deadline, self.incoming.recv()).await else { return Ok(false) };
@@ -309,10 +329,7 @@ impl Node {
         match parsed {
             Ok(Message::Request(request)) => self.requests.push_back(Arrived { request, octets, from }),
             Ok(Message::Response(response)) => self.responses.push_back(response),
-            Err(e) => {
-                let why = e.error.to_string();
-                return Err(ScriptError::Malformed { what: "a SIP message on Mw", why });
-            }
+            Err(e) => self.malformed = Some(e.error.to_string()),
         }
         self.requests.truncate(MAX_WAITING);
         self.responses.truncate(MAX_WAITING);

@@ -36,6 +36,22 @@ impl Core {
         Self { it, limits, salt, count: 0 }
     }
 
+    /// Ends what earlier purposes left registered, as far as the users' passwords allow it: somebody
+    /// else's registrar is not a fresh one each time.
+    pub(crate) async fn cleared(it: CoreUnderTest, limits: Limits) -> CoreUnderTest {
+        let mut core = Self::new(it, limits, crate::tester::salt());
+        for nth in 0..core.it.users.len() {
+            let Ok(mut person) = core.nth_person(nth) else { continue };
+            let leave = |person: &mut Person| person.register().set("Contact", "*").set("Expires", 0);
+            let first = leave(&mut person).with("Authorization", digest::identity(&person.impi, &person.domain));
+            let Ok(challenge) = core.register(&first).await else { continue };
+            let Ok(sent) = core.credentials(&challenge, &person) else { continue };
+            let second = leave(&mut person).with("Authorization", tls(&sent, "tls-pending"));
+            let _ = core.register(&second).await;
+        }
+        core.it
+    }
+
     /// How long things may take.
     pub fn limits(&self) -> Limits {
         self.limits
