@@ -10,7 +10,7 @@
 //! | 6 | to the core, and the 200 | – | – |
 //!
 //! Calls and messages (X.2.2) have no numbers there; their halves are told instead
-//! ([`Procedure`]).
+//! ([`Procedure`](crate::Procedure)).
 
 use crate::calls::{self, Calls};
 use crate::record::{Leg, Record};
