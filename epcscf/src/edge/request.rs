@@ -121,7 +121,17 @@ impl Edge {
         let requested = Requested { to: &binding.impu, from: &binding.impu, impi: Some(&owner.impi) };
         self.judge().request(&record, &claims, requested, now.unix).map_err(|error| refuse(error.into(), self))?;
         let registered_by = |stamp: &TokenStamp| stamp.issuer == claims.iss && stamp.jti == claims.jti;
-        if self.bindings.of_flow(flow).any(|(_, b)| b.token.as_ref().is_some_and(registered_by)) {
+        let registered = self.bindings.of_flow(flow).any(|(_, b)| b.token.as_ref().is_some_and(registered_by));
+        // A WIC that refreshes with a new token sends that one from then on, not from the answer on.
+        let refreshing = || {
+            self.pending.values().any(|pending| match pending {
+                Pending::Wic { flow: by, attempt, .. } => {
+                    *by == flow && attempt.token.as_ref().is_some_and(registered_by)
+                }
+                _ => false,
+            })
+        };
+        if registered || refreshing() {
             return Ok(Some(token));
         }
         Err(Refusal::forbidden("the token is not the one registered with (TS 24.371 §7.2.1)"))

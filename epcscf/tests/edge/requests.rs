@@ -97,3 +97,24 @@ fn the_token_on_other_requests_is_judged_as_the_policy_says() {
         assert_eq!(status(&mut world, flow, &options), Some(expected), "{what} {policy:?}");
     }
 }
+
+/// A WIC that refreshes with a new token has no other from then on; the core may take its time.
+#[test]
+fn the_token_of_a_refresh_under_way_is_taken_on_other_requests() {
+    use crate::world::{Register, claims, ok, sign, with};
+    let mut world = World::new();
+    let flow = world.connect(OPERATOR);
+    world.register_alice(flow);
+    let renewed = sign(&with(claims(), "jti", "t-renewed"));
+    let options = |branch: &str| {
+        let header = format!("Authorization: Bearer {renewed}\r\n");
+        request("OPTIONS", "sip:epcscf1.ims.example", &header).replace("z9hG4bK", &format!("z9hG4bK{branch}"))
+    };
+    assert_eq!(status(&mut world, flow, &options("a")), Some(403), "before it");
+    world.wic(flow, Register::new("sip:alice@ims.example").cseq(2).bearer(&renewed).text());
+    let refresh = world.at_core();
+    assert_eq!(status(&mut world, flow, &options("b")), Some(200), "while it is under way");
+    world.core_answers(ok(&refresh));
+    assert_eq!(world.answer(flow).status.code(), 200);
+    assert_eq!(status(&mut world, flow, &options("c")), Some(200), "after it");
+}

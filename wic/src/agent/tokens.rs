@@ -85,9 +85,13 @@ impl Agent {
         self.held.as_ref().filter(|_| self.on_token()).map(|held| Duration::from_secs(held.left(now)))
     }
 
+    /// A REGISTER carries it. Other requests do so from now on, no sooner: the eP-CSCF takes no
+    /// token on them that it does not know of.
     pub(super) fn mark_token_used(&mut self) {
-        if let Some(held) = &mut self.held {
-            held.used = true;
+        let Some(held) = &mut self.held else { return };
+        held.used = true;
+        if let Some(user) = &mut self.line.user {
+            user.use_token(&held.grant.token);
         }
     }
 
@@ -150,9 +154,6 @@ impl Agent {
     fn hold(&mut self, now: Now, grant: TokenGrant) {
         if let Some(registration) = &mut self.registration {
             registration.use_token(grant.token.clone());
-        }
-        if let Some(user) = &mut self.line.user {
-            user.use_token(&grant.token);
         }
         let expires = now.unix.saturating_add(grant.expires_in);
         let replaces_rejected = self.link.is_up() && self.held.as_ref().is_some_and(|held| held.rejected);

@@ -310,3 +310,20 @@ fn a_laptop_that_slept_past_its_token_comes_back_by_itself() {
     wic.connected();
     assert_eq!(token_of(&wic.register()), "second");
 }
+
+/// The eP-CSCF takes no token on other requests that no REGISTER carried (TS 24.371 §7.2.1).
+#[test]
+fn a_new_token_is_on_other_requests_once_a_register_carries_it() {
+    let mut wic = Wic::web_auth();
+    wic.register_by_token(3600, 3600);
+    let to = "sip:bob@ims.example".parse().unwrap();
+    let written_with = |wic: &mut Wic| {
+        wic.tell(|agent, now| agent.message(now, &to, "hi")).unwrap();
+        token_of(&wic.register())
+    };
+    wic.tell(|agent, now| agent.give_token(now, grant("second", 3600)));
+    assert_eq!(written_with(&mut wic), "first");
+    wic.tell(|agent, now| agent.refresh(now));
+    assert_eq!(token_of(&wic.register()), "second");
+    assert_eq!(written_with(&mut wic), "second");
+}
