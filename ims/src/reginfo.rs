@@ -85,6 +85,10 @@ pub struct RegContact {
     pub expires: Option<u32>,
     /// After how many seconds to register again, with [`ContactEvent::Probation`].
     pub retry_after: Option<u32>,
+    /// The Call-ID of the REGISTER that it is there by.
+    pub call_id: Option<String>,
+    /// The CSeq number of the last such REGISTER.
+    pub cseq: Option<u32>,
     /// Its preference, as it was registered: `0.7`.
     pub q: Option<String>,
     /// Other parameters of the Contact, unquoted: `+sip.instance`, `reg-id`, ….
@@ -105,6 +109,8 @@ impl RegContact {
             uri: uri.into(),
             expires: None,
             retry_after: None,
+            call_id: None,
+            cseq: None,
             q: None,
             params: Vec::new(),
             pub_gruu: None,

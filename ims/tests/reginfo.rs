@@ -10,6 +10,8 @@ fn document(version: u32, full: bool, registrations: Vec<Registration>) -> RegIn
 fn whole() -> RegInfo {
     let mut contact = RegContact::active("c1", ContactEvent::Registered, "sip:u8c2@k3f9q2.invalid;transport=ws");
     contact.expires = Some(3600);
+    contact.call_id = Some("\"a<b>@k3f9q2.invalid".into());
+    contact.cseq = Some(7);
     contact.q = Some("0.7".into());
     contact.params = vec![
         ("+sip.instance".into(), "\"<urn:uuid:0c67d3a4-1f0b-4e1e-9b7e-2f5a6c1d8e90>\"".into()),
@@ -46,6 +48,7 @@ fn a_document_of_another_registrar_is_read() {
           </ri:registration>
         </ri:reginfo>"#;
     let mut contact = RegContact::active("76", ContactEvent::Deactivated, "sip:bob@pc1.example");
+    contact.call_id = Some("z".into());
     contact.active = false;
     contact.params = vec![("+g.x".into(), "\"<1>\"".into())];
     let registration = Registration {

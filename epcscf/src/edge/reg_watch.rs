@@ -8,7 +8,7 @@ use crate::event::Cause;
 use crate::policy::Flow3Mode;
 use crate::reg_event::{Watch, WatchId, Watched};
 use ims::WildcardedImpu;
-use ims::reginfo::{ContactEvent, MEDIA_TYPE, RegInfo, RegState, Registration, View};
+use ims::reginfo::{ContactEvent, MEDIA_TYPE, RegContact, RegInfo, RegState, Registration, View};
 use sip::dialog::{self, Dialog};
 use sip::headers::{
     CSeq, CallId, Contact, ContentType, Event as EventHeader, Expires, From, MaxForwards, PAssertedIdentity, Route,
@@ -402,7 +402,12 @@ fn fate(binding: &Binding, told: &[Registration]) -> Fate {
     };
     let is_its_contact = |uri: &str| uri.parse::<Uri>().is_ok_and(|uri| uri.equivalent(&binding.contact.uri));
     let contact = registration.contacts.iter().rev().find(|contact| is_its_contact(&contact.uri));
+    // A document may be overtaken by the answer to the REGISTER that came after what it tells.
+    let is_past = |contact: &RegContact| {
+        contact.call_id.as_deref() == Some(&*binding.call_id.0) && contact.cseq.is_some_and(|cseq| cseq < binding.cseq)
+    };
     match contact {
+        Some(contact) if is_past(contact) => Fate::Unknown,
         Some(contact) if !contact.active => Fate::Ended(Some(contact.event)),
         _ if registration.state == RegState::Terminated => Fate::Ended(contact.map(|contact| contact.event)),
         Some(contact) => Fate::Bound { left: contact.expires.filter(|_| contact.event == ContactEvent::Shortened) },

@@ -247,6 +247,27 @@ fn a_new_default_identity_is_asserted_from_then_on() {
     }
 }
 
+/// A NOTIFY on its way while the contact is registered again: `callid` and `cseq` say of what it is
+/// (RFC 3680 §5.1).
+#[test]
+fn what_a_later_register_has_overtaken_ends_nothing() {
+    let mut world = watching();
+    let wic = register(&mut world, Kind::Digest, 1);
+    let (mut notifier, _) = Notifier::accept(&mut world);
+    let refresh = register_of(Kind::Digest, 1).cseq(3);
+    let sent = parse(&refresh.text());
+    world.register_at_core(wic.flow, &refresh);
+    let mut ended_at = |world: &mut World, cseq: u32| {
+        let mut told = registration(USER, &wic.contact, ContactEvent::Deactivated);
+        told.contacts[0].call_id = Some(sent.call_id().unwrap().to_string());
+        told.contacts[0].cseq = Some(cseq);
+        notifier.says(world, vec![told], "active;expires=100");
+        world.edge.load().bindings == 0
+    };
+    assert!(!ended_at(&mut world, 2));
+    assert!(ended_at(&mut world, 3));
+}
+
 /// NET-06 at the edge.
 #[test]
 fn a_registration_that_the_network_shortens_ends_sooner() {

@@ -232,11 +232,13 @@ fn contact(attribute: impl Fn(&str) -> Attribute) -> Result<RegContact, RegInfoE
     };
     let id = attribute("id")?.ok_or(RegInfoError::Schema("a contact has no id"))?;
     let event = event.ok_or(RegInfoError::Schema("a contact has no event that is known"))?;
-    let seconds = |name: &str| Ok(attribute(name)?.and_then(|text| text.trim().parse().ok()));
+    let number = |name: &str| Ok(attribute(name)?.and_then(|text| text.trim().parse().ok()));
     Ok(RegContact {
         active,
-        expires: seconds("expires")?,
-        retry_after: seconds("retry-after")?,
+        expires: number("expires")?,
+        retry_after: number("retry-after")?,
+        call_id: attribute("callid")?,
+        cseq: number("cseq")?,
         q: attribute("q")?,
         ..RegContact::active(id, event, String::new())
     })

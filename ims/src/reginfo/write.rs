@@ -38,13 +38,16 @@ fn write_contact(xml: &mut String, contact: &RegContact) {
     attribute(xml, "id", &contact.id);
     attribute(xml, "state", if contact.active { "active" } else { "terminated" });
     attribute(xml, "event", contact.event.as_str());
-    for (name, value) in [("expires", contact.expires), ("retry-after", contact.retry_after)] {
-        if let Some(seconds) = value {
-            attribute(xml, name, &seconds.to_string());
+    let numbers = [("expires", contact.expires), ("retry-after", contact.retry_after), ("cseq", contact.cseq)];
+    for (name, value) in numbers {
+        if let Some(value) = value {
+            attribute(xml, name, &value.to_string());
         }
     }
-    if let Some(q) = &contact.q {
-        attribute(xml, "q", q);
+    for (name, value) in [("callid", &contact.call_id), ("q", &contact.q)] {
+        if let Some(value) = value {
+            attribute(xml, name, value);
+        }
     }
     xml.push_str(">\n      <uri>");
     xml.push_str(&escape(&contact.uri));

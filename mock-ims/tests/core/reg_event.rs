@@ -273,6 +273,13 @@ fn what_happens_to_contacts_is_told_in_turn() {
         let (told, state) = watcher.told(&mut world);
         assert_eq!((told.version, told.full), (u32::try_from(n).unwrap() + 1, false));
         assert_eq!(Watcher::event(&told, ALICE), (RegState::Active, vec![(active, event)]));
+        if active {
+            let (by, contact) = (register.cseq().unwrap().number, &told.registrations[0].contacts[0]);
+            assert_eq!(
+                (contact.call_id.clone(), contact.cseq),
+                (register.call_id().ok().map(|id| id.to_string()), Some(by))
+            );
+        }
         assert!(!state.is_terminated() && state.expires() == Some(3600));
     }
 }

@@ -105,6 +105,9 @@ fn contact_of(now: Instant, binding: &Binding, event: ContactEvent) -> RegContac
     let params = binding.contact.params.iter().filter(|p| !known.iter().any(|name| p.name.eq_ignore_ascii_case(name)));
     RegContact {
         expires: binding.seconds_left(now),
+        // One that is bound by configuration was registered by none.
+        call_id: binding.expires_at.map(|_| binding.call_id.0.to_string()),
+        cseq: binding.expires_at.map(|_| binding.cseq),
         q: binding.contact.params.value("q").map(text),
         params: params.map(|p| (p.name.to_string(), p.value.as_deref().map(text).unwrap_or_default())).collect(),
         ..RegContact::active(format!("c{}", binding.id().0), event, binding.contact.uri.to_string())
