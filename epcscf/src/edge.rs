@@ -61,6 +61,8 @@ mod close {
     pub(super) const NORMAL: u16 = 1000;
     pub(super) const UNSUPPORTED_DATA: u16 = 1003;
     pub(super) const POLICY: u16 = super::CLOSE_POLICY;
+    /// Nothing was refused, so the WIC may come again at once: to it 1008 would be final.
+    pub(super) const TIMEOUT: u16 = 3008;
 }
 
 /// Tokens that one connection holds at a time.

@@ -136,7 +136,7 @@ impl Edge {
     fn on_idle(&mut self, now: Now, flow: FlowId) {
         let Some(connection) = self.connections.get(&flow) else { return };
         if connection.in_flight.is_empty() && connection.waiting == 0 {
-            self.close(flow, close::POLICY, "no registration on this connection in time");
+            self.close(flow, close::TIMEOUT, "no registration on this connection in time");
         } else {
             self.arm_idle(now, flow);
         }

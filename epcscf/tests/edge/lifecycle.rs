@@ -30,7 +30,7 @@ fn a_connection_that_does_not_register_closes() {
     world.sleep(29);
     assert_eq!(world.closed_with(idle), None);
     world.sleep(1);
-    assert_eq!(world.closed_with(idle), Some(1008));
+    assert_eq!(world.closed_with(idle), Some(3008));
     assert_eq!(world.closed_with(busy), None);
 }
 
@@ -55,7 +55,7 @@ fn a_deregistered_connection_is_free_and_closes_when_idle() {
     world.register_at_core(flow, &digest(1));
     world.register_at_core(flow, &digest(2).expires(0));
     world.sleep(30);
-    assert_eq!(world.closed_with(flow), Some(1008));
+    assert_eq!(world.closed_with(flow), Some(3008));
 }
 
 /// A user may leave with the token that let them in, though it is over.

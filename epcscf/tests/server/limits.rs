@@ -26,10 +26,10 @@ async fn a_silent_client_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_connection_that_does_not_register_closes_with_1008() {
+async fn a_connection_that_does_not_register_closes_with_3008() {
     let rig = Rig::with(|c| c.policy.connection.idle_timeout = 1).await;
     let mut client = Client::open(&rig, PARTNER).await;
-    assert_eq!(client.close_code().await, 1008);
+    assert_eq!(client.close_code().await, 3008);
 }
 
 #[tokio::test]
