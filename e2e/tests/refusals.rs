@@ -4,6 +4,16 @@ use anyhow::Result;
 use e2e::{Bed, Tab, forge};
 use serde_json::{Value, json};
 
+/// A testbed in which nothing crosses the core but what a WIC causes: no range has an anchor that is
+/// registered by configuration and watched.
+async fn bed() -> Result<Bed> {
+    Bed::with_browser(|config| {
+        config.epcscf.policy.reg_event.anchors = false;
+        config.ims.statics.clear();
+    })
+    .await
+}
+
 /// A script that changes what `/api/token` answers: `change` is the body of a function of `grant`.
 fn intercept(change: &str) -> String {
     format!(
@@ -49,7 +59,7 @@ fn assert_core_untouched(bed: &Bed) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tampered_token_is_401_and_goes_no_further() -> Result<()> {
-    let bed = Bed::with_browser(|_| {}).await?;
+    let bed = bed().await?;
     let flip = "const t = grant.token, i = t.length - 10;
                 grant.token = t.slice(0, i) + (t[i] === 'A' ? 'B' : 'A') + t.slice(i + 1);";
     let tab = alice_with(&bed, flip).await?;
@@ -61,7 +71,7 @@ async fn a_tampered_token_is_401_and_goes_no_further() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_is_401_and_goes_no_further() -> Result<()> {
-    let bed = Bed::with_browser(|_| {}).await?;
+    let bed = bed().await?;
     let mut claims = token_of_alice(&bed).await?;
     let issued = claims["iat"].as_u64().unwrap() - 7200;
     claims["iat"] = json!(issued);
@@ -77,7 +87,7 @@ async fn an_expired_token_is_401_and_goes_no_further() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_impu_that_is_not_in_the_token_is_403() -> Result<()> {
-    let bed = Bed::with_browser(|_| {}).await?;
+    let bed = bed().await?;
     let tab = alice_with(&bed, "grant.impu = ['sip:bob@ims.example'];").await?;
     assert_eq!(answers(&tab).await?, ["403"]);
     assert_core_untouched(&bed);
@@ -86,7 +96,7 @@ async fn an_impu_that_is_not_in_the_token_is_403() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_impu_out_of_the_partners_range_is_403_though_the_token_names_it() -> Result<()> {
-    let bed = Bed::with_browser(|_| {}).await?;
+    let bed = bed().await?;
     for impu in ["sip:alice@ims.example", "sip:xguest-1@partner.ims.example", "sip:trunk@partner.ims.example"] {
         let mut claims = token_of_guest(&bed).await?;
         claims["impu"] = json!([impu]);
@@ -100,7 +110,7 @@ async fn an_impu_out_of_the_partners_range_is_403_though_the_token_names_it() ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rogue_wwsfs_page_gets_no_websocket() -> Result<()> {
-    let bed = Bed::with_browser(|_| {}).await?;
+    let bed = bed().await?;
     let tab = bed.open(&format!("{}/?flow=web-auth", bed.ready.rogue_wwsf)).await?;
     tab.until_state("idle").await?;
     tab.fill("#username", "alice").await?;
