@@ -259,24 +259,8 @@ fn cx(node: &str, direction: Direction, peer: &str, summary: &str, subject: Opti
 
 fn blank(node: &str, peer: String) -> Record {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Record {
-        seq: 0,
-        time_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
-        node: node.to_owned(),
-        peer,
-        direction: Direction::In,
-        leg: Leg::Cx,
-        local: None,
-        remote: None,
-        summary: String::new(),
-        call_id: None,
-        subject: None,
-        scenario: None,
-        step: None,
-        procedure: None,
-        trace_id: None,
-        text: String::new(),
-    }
+    let time_us = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
+    Record::blank(time_us, node, Direction::In, &peer, Leg::Cx)
 }
 
 #[cfg(test)]

@@ -51,6 +51,30 @@ pub struct Record {
     pub text: String,
 }
 
+impl Record {
+    /// A record that says only when, where and over what; it has no number yet.
+    pub fn blank(time_us: u64, node: &str, direction: Direction, peer: &str, leg: Leg) -> Self {
+        Self {
+            seq: 0,
+            time_us,
+            node: node.to_owned(),
+            peer: peer.to_owned(),
+            direction,
+            leg,
+            local: None,
+            remote: None,
+            summary: String::new(),
+            call_id: None,
+            subject: None,
+            scenario: None,
+            step: None,
+            procedure: None,
+            trace_id: None,
+            text: String::new(),
+        }
+    }
+}
+
 /// Which way a message went, from the recording node's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

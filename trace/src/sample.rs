@@ -5,24 +5,7 @@ use crate::steps::{header, uri};
 
 /// A record of nothing yet.
 pub(crate) fn blank(node: &str, direction: Direction, peer: &str, leg: Leg) -> Record {
-    Record {
-        seq: 1,
-        time_us: 1_764_050_400_000_000,
-        node: node.into(),
-        peer: peer.into(),
-        direction,
-        leg,
-        local: None,
-        remote: None,
-        summary: String::new(),
-        call_id: None,
-        subject: None,
-        scenario: None,
-        step: None,
-        procedure: None,
-        trace_id: None,
-        text: String::new(),
-    }
+    Record { seq: 1, ..Record::blank(1_764_050_400_000_000, node, direction, peer, leg) }
 }
 
 pub(crate) fn sip(node: &str, direction: Direction, peer: &str, leg: Leg, text: &str) -> Record {

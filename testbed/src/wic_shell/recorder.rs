@@ -148,22 +148,6 @@ fn sip_record(direction: Direction, octets: &Bytes, text: String) -> Record {
 
 fn blank(direction: Direction) -> Record {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Record {
-        seq: 0,
-        time_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
-        node: "wic".into(),
-        peer: "epcscf".into(),
-        direction,
-        leg: Leg::Wss,
-        local: None,
-        remote: None,
-        summary: String::new(),
-        call_id: None,
-        subject: None,
-        scenario: None,
-        step: None,
-        procedure: None,
-        trace_id: None,
-        text: String::new(),
-    }
+    let time_us = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
+    Record::blank(time_us, "wic", direction, "epcscf", Leg::Wss)
 }

@@ -28,6 +28,17 @@ fn minutes(n: u64) -> Duration {
     Duration::from_secs(60 * n)
 }
 
+/// Something befalls every node in turn.
+fn mishaps() -> Vec<(Duration, Mishap)> {
+    vec![
+        (minutes(3), Mishap::HssSilent(Duration::from_secs(20))),
+        (minutes(10), Mishap::ConnectionsBreak),
+        (minutes(25), Mishap::ScscfRestarts),
+        (minutes(40), Mishap::EpcscfRestarts),
+        (minutes(60), Mishap::IcscfRestarts),
+    ]
+}
+
 /// Everybody who may is registered in the end, everybody who may not is told so for good, and
 /// nobody ever sees another's identity.
 #[test]
@@ -51,14 +62,8 @@ fn a_good_network_registers_everyone_at_the_first_try() {
 #[test]
 fn everyone_recovers_from_mishaps() {
     for seed in seeds(10_000, 8) {
-        let mishaps = vec![
-            (minutes(3), Mishap::HssSilent(Duration::from_secs(20))),
-            (minutes(10), Mishap::ConnectionsBreak),
-            (minutes(25), Mishap::ScscfRestarts),
-            (minutes(40), Mishap::EpcscfRestarts),
-            (minutes(60), Mishap::IcscfRestarts),
-        ];
-        let plan = Plan { people: Person::crowd(18), faults: Faults::bad(), mishaps, talks: 0, stay: minutes(240) };
+        let plan =
+            Plan { people: Person::crowd(18), faults: Faults::bad(), mishaps: mishaps(), talks: 0, stay: minutes(240) };
         scenario::run(seed, plan);
     }
 }
@@ -90,14 +95,13 @@ fn calls_and_messages_end_well_on_a_bad_network() {
 #[test]
 fn calls_and_messages_end_well_through_mishaps() {
     for seed in seeds(30_000, 3) {
-        let mishaps = vec![
-            (minutes(3), Mishap::HssSilent(Duration::from_secs(20))),
-            (minutes(10), Mishap::ConnectionsBreak),
-            (minutes(25), Mishap::ScscfRestarts),
-            (minutes(40), Mishap::EpcscfRestarts),
-            (minutes(60), Mishap::IcscfRestarts),
-        ];
-        let plan = Plan { people: Person::crowd(18), faults: Faults::bad(), mishaps, talks: 100, stay: minutes(120) };
+        let plan = Plan {
+            people: Person::crowd(18),
+            faults: Faults::bad(),
+            mishaps: mishaps(),
+            talks: 100,
+            stay: minutes(120),
+        };
         scenario::run(seed, plan);
     }
 }

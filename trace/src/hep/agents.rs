@@ -160,24 +160,7 @@ fn own(node: String, packet: Packet) -> Record {
 }
 
 fn blank(time_us: u64) -> Record {
-    Record {
-        seq: 0,
-        time_us,
-        node: String::new(),
-        peer: String::new(),
-        direction: Direction::In,
-        leg: Leg::Udp,
-        local: None,
-        remote: None,
-        summary: String::new(),
-        call_id: None,
-        subject: None,
-        scenario: None,
-        step: None,
-        procedure: None,
-        trace_id: None,
-        text: String::new(),
-    }
+    Record::blank(time_us, "", Direction::In, "", Leg::Udp)
 }
 
 #[cfg(test)]
