@@ -16,6 +16,7 @@ mod trm;
 mod wic;
 mod wld;
 mod ws;
+mod wws;
 
 use crate::purpose::Purpose;
 
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = &'static Purpose> {
         sec::PURPOSES,
         cx::PURPOSES,
         wic::PURPOSES,
+        wws::PURPOSES,
     ]
     .into_iter()
     .flatten()

@@ -120,6 +120,8 @@ pub struct WwsfUnderTest {
     pub login: Option<(String, String)>,
     /// The audience that its tokens must have.
     pub audience: String,
+    /// The range that it gives guests identities of.
+    pub range: Option<String>,
     /// What else can be asked of the system.
     pub control: Arc<dyn WwsfControl>,
 }

@@ -160,6 +160,9 @@ pub struct WebProfile {
     /// With which password.
     #[serde(default)]
     pub password: Option<String>,
+    /// The range that it gives guests identities of, if it does.
+    #[serde(default)]
+    pub range: Option<String>,
 }
 
 /// Why a profile is of no use.
@@ -304,6 +307,7 @@ impl ProfileLab {
             id: it.id.clone(),
             login: it.user.clone().zip(it.password.clone()),
             audience: it.audience.clone(),
+            range: it.range.clone(),
             control: Arc::new(Remote(addr)),
         })
     }

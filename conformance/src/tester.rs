@@ -6,6 +6,7 @@ mod dialog;
 mod edge;
 mod person;
 pub mod ua;
+mod web;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use sip::{HeaderName, Response};
 use trace::Record;
 
 use crate::Boxed;
-use crate::lab::{CoreControl, EdgeControl, Lab, Setup, WwsfControl, WwsfUnderTest};
+use crate::lab::{CoreControl, EdgeControl, Lab, Setup, WwsfControl};
 use crate::script::Log;
 use crate::verdict::{Outcome, Stop};
 
@@ -24,6 +25,8 @@ pub use caller::AtCore;
 pub use dialog::{SDP, answer_of_wic, in_dialog, response_of_wic};
 pub use edge::{Admitted, Edge};
 pub use person::Person;
+pub(crate) use web::read as read_token;
+pub use web::{Browser, Granted, Web};
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +118,10 @@ impl Tester {
     ///
     /// # Errors
     /// When there is none to be had.
-    pub async fn wwsf(&mut self, setup: Setup) -> Outcome<WwsfUnderTest> {
+    pub async fn wwsf(&mut self, setup: Setup) -> Outcome<Web> {
         let wwsf = self.lab.wwsf(&setup, &self.log).await?;
         self.controls.push(Control::Wwsf(Arc::clone(&wwsf.control)));
-        Ok(wwsf)
+        Ok(Web::new(wwsf, self.log.clone()))
     }
 
     /// That WICs are tested in this run.

@@ -31,6 +31,8 @@ pub struct OwnNodes {
     state: TempDir,
     count: AtomicU64,
     logs: Logs,
+    /// Held while a WWSF starts.
+    web: tokio::sync::Mutex<()>,
     parallel: usize,
     limits: Limits,
 }
@@ -46,6 +48,7 @@ impl OwnNodes {
             state: tempfile::Builder::new().prefix("conformance").tempdir()?,
             count: AtomicU64::new(0),
             logs: Logs::capture(),
+            web: tokio::sync::Mutex::default(),
             parallel: (cpus * 3).clamp(4, 24),
             limits,
         })

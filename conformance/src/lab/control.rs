@@ -78,6 +78,11 @@ pub trait CoreControl: Send + Sync {
 pub trait WwsfControl: Send + Sync {
     /// Whether it still runs.
     fn alive(&self) -> Boxed<'_, bool>;
+
+    /// Puts a new key in charge of signing.
+    fn rotate_keys(&self) -> Boxed<'_, Controlled<Result<(), String>>> {
+        Box::pin(async { None })
+    }
 }
 
 /// What an operator does to subscribers.

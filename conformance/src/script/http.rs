@@ -156,8 +156,10 @@ pub async fn http(target: &Target, request: &Upgrade, body: &str, log: &Log) -> 
         let text = request.text();
         let method_and_path = request.start.trim_end_matches(" HTTP/1.1");
         log.note("wic", &target.node, Direction::Out, Leg::Https, method_and_path, &format!("{text}{body}"));
-        stream.write_all(format!("{text}{body}").as_bytes()).await.map_err(ScriptError::io("writing HTTP"))?;
-        let answer = read_answer(&mut stream).await?;
+        // Who refuses a long body may do so before all of it is written.
+        let written =
+            stream.write_all(format!("{text}{body}").as_bytes()).await.map_err(ScriptError::io("writing HTTP"));
+        let answer = read_answer(&mut stream).await.or_else(|error| written.and(Err(error)))?;
         let shown: String = answer.text().chars().take(2000).collect();
         let summary = format!("{} {method_and_path}", answer.status);
         log.note("wic", &target.node, Direction::In, Leg::Https, &summary, &(answer.head() + &shown));
