@@ -14,6 +14,7 @@ pub mod hops;
 mod hub;
 pub mod json;
 pub mod ladder;
+pub mod markup;
 pub mod mermaid;
 pub mod pcapng;
 mod record;

@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use crate::hops::{Hop, hops, nodes};
 use crate::ladder::label;
+use crate::markup::escape;
 use crate::record::{Leg, Procedure, Record};
 
 const LEFT: usize = 150;
@@ -202,23 +203,6 @@ fn shorten(text: &str, room: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// XML 1.0 §2.2 and §2.4: what has a meaning as an entity, what can't be written as a replacement.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' => out.push(' '),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

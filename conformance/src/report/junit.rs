@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use trace::markup::escape;
+
 use super::{Report, Result};
 use crate::verdict::Verdict;
 
@@ -67,21 +69,4 @@ fn write_case(out: &mut String, result: &Result) {
         let _ = writeln!(out, ">{}</{element}>", escape(&text));
     }
     out.push_str("    </testcase>\n");
-}
-
-/// Text for XML; what XML 1.0 cannot hold becomes a replacement character.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
