@@ -102,6 +102,16 @@ purposes! {
         "SAR REGISTRATION with two Public-Identities" => "AVP_OCCURS_TOO_MANY_TIMES (base 5009)",
         test(sar_many),
     }
+    "CX-19" Hss Digest Requirement "29.228 §6.3.1 step 4" {
+        "A scheme that the user has nothing for is refused",
+        "MAR Digest-AKAv1-MD5 for a digest user" => "5006, and no authentication data",
+        test(mar_other_scheme),
+    }
+    "CX-20" Hss Digest Requirement "29.228 §6.1.1.1 step 6" {
+        "The S-CSCF that challenges gets the answer too",
+        "MAR of an S-CSCF, then UAR" => "2002 with its name",
+        test(uar_challenged),
+    }
 }
 
 const S1: &str = "sip:scscf1.ims.example";
@@ -202,6 +212,19 @@ async fn mar_unknown(t: &mut Tester) -> Outcome {
     core.provision("ida", |_| {}).await?;
     let ida = User::of("ida", &core.home);
     expect(t, &mut core, ida.mar("Unknown"), 2001, false).await.map(drop)
+}
+
+async fn mar_other_scheme(t: &mut Tester) -> Outcome {
+    let (mut core, hugo) = provisioned(t, |_| {}).await?;
+    let reply = expect(t, &mut core, hugo.mar("Digest-AKAv1-MD5"), 5006, true).await?;
+    t.check(reply.ha1.is_empty(), "there is an HA1")
+}
+
+async fn uar_challenged(t: &mut Tester) -> Outcome {
+    let (mut core, hugo) = provisioned(t, |_| {}).await?;
+    expect(t, &mut core, hugo.mar("SIP Digest"), 2001, false).await?;
+    let reply = expect(t, &mut core, hugo.uar(0), 2002, true).await?;
+    t.check(reply.server.as_deref() == Some(S1), format!("Server-Name is {:?}", reply.server))
 }
 
 async fn sar_second(t: &mut Tester) -> Outcome {

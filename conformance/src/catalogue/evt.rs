@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ims::reginfo::{ContactEvent, RegInfo, RegState};
+use ims::reginfo::{ContactEvent, RegContact, RegInfo, RegState};
 use sip::{HeaderName, Request, Response};
 
 use super::ws::closes_with;
@@ -60,6 +60,18 @@ purposes! {
         given "a registered user",
         "SUBSCRIBE of the eP-CSCF, asserted as itself, by the I-CSCF" => "200 and a NOTIFY",
         test(edge_watches),
+    }
+    "EVT-10" Scscf WebAuth Requirement "RFC 3680 §5.1" {
+        "Documents are numbered, so that a lost one is missed",
+        given "a user who watches its own registration",
+        "a refresh of the registration" => "a NOTIFY of version 1 that tells of the refresh",
+        test(versions),
+    }
+    "EVT-11" Epcscf Range Policy "24.229 §5.4.2.1" {
+        "A guest does not watch another",
+        given "two registered guests",
+        "SUBSCRIBE to reg of the other" => "403; nothing on Mw",
+        test(guest_stranger),
     }
     "NET-01" Scscf WebAuth Requirement "29.228 §6.1.3, 24.229 §5.4.1.5" {
         "A registration that the operator ends",
@@ -178,6 +190,18 @@ async fn own_subscription(t: &mut Tester) -> Outcome {
     let own = own.ok_or_else(|| Stop::fail("the document does not tell of the user"))?;
     let bound = own.contacts.iter().any(|contact| contact.active && contact.uri.contains(&alice.host));
     t.check(own.state == RegState::Active && bound, "the contact is not told to be active")
+}
+
+async fn versions(t: &mut Tester) -> Outcome {
+    let (mut core, mut alice, _) = watching(t, Setup::new(), 3600).await?;
+    registered(&mut core, &mut alice, 3600).await?;
+    let info = reginfo(&notified(&mut core).await?)?;
+    t.saw(format!("version {}", info.version));
+    t.check(info.version == 1, format!("the second document has version {}", info.version))?;
+    let contacts = info.registrations.iter().flat_map(|registration| &registration.contacts);
+    let refreshed =
+        |contact: &&RegContact| contact.event == ContactEvent::Refreshed && contact.uri.contains(&alice.host);
+    t.check(contacts.filter(refreshed).count() > 0, "the refresh is not told")
 }
 
 async fn stranger(t: &mut Tester) -> Outcome {
@@ -472,5 +496,18 @@ async fn guest_subscription(t: &mut Tester) -> Outcome {
     t.saw(String::from_utf8_lossy(&notify.body).into_owned());
     let own = info.registrations.iter().find(|registration| registration.aor == guest.impu);
     t.check(info.full && own.is_some_and(|own| own.state == RegState::Active), "the guest is not told to be active")?;
+    edge.nothing_on_mw(&subscribe).await
+}
+
+async fn guest_stranger(t: &mut Tester) -> Outcome {
+    let mut edge = t.edge().await?;
+    let (mut wic, mut guest) = (edge.partner_wic().await?, edge.guest());
+    let (mut other_wic, mut other) = (edge.partner_wic().await?, edge.guest());
+    edge.registered_guest(&mut wic, &mut guest).await?;
+    edge.registered_guest(&mut other_wic, &mut other).await?;
+    let subscribe = other.request("SUBSCRIBE", &guest.impu).with("Event", "reg").with("Expires", 600);
+    other_wic.send(subscribe.bytes()).await?;
+    let answer = other_wic.answer().await?;
+    t.status(&answer, &[403])?;
     edge.nothing_on_mw(&subscribe).await
 }

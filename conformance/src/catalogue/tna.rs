@@ -6,7 +6,7 @@ use sip::headers::{Authorization, Credentials, DigestCredentials, TypedHeader};
 use crate::lab::{Operation, Setup};
 use crate::purpose::purposes;
 use crate::script::{Arrived, digest};
-use crate::tester::{Core, Tester};
+use crate::tester::{Core, Tester, tls};
 use crate::verdict::{Outcome, Preamble, Stop};
 
 purposes! {
@@ -99,7 +99,7 @@ purposes! {
     "TNA-17" Scscf WebAuth Requirement "33.203 P.3" {
         "A registration keeps its scheme at the S-CSCF too",
         given "a user registered by TNA",
-        "a REGISTER of the same contact with Digest" => "no 200 without a challenge",
+        "a REGISTER of the same contact with Digest, and if it is challenged the right answer" => "no 200",
         test(scheme_change),
     }
 }
@@ -336,5 +336,13 @@ async fn scheme_change(t: &mut Tester) -> Outcome {
     let register = alice.register().with("Authorization", digest::identity(&alice.impi, &alice.domain));
     let answer = core.register(&register).await?;
     t.saw(format!("{} {}", answer.status, answer.reason));
-    t.check(!answer.status.is_success(), "Digest without an answer was accepted")
+    t.check(!answer.status.is_success(), "Digest without an answer was accepted")?;
+    if answer.status.code() != 401 {
+        return Ok(());
+    }
+    let sent = core.credentials(&answer, &alice)?;
+    let register = alice.register().with("Authorization", tls(&sent, "tls-pending"));
+    let answer = core.register(&register).await?;
+    t.saw(format!("{} {}", answer.status, answer.reason));
+    t.check(!answer.status.is_success(), "the registration changed its scheme")
 }
