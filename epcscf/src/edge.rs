@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ims::policy::{CLOSE_POLICY, Close, STRIKES, TokenPolicy};
-use ims::{Impi, Impu, Scenario, WildcardedImpu};
+use ims::{Defect, Impi, Impu, Scenario, WildcardedImpu};
 use sip::headers::Via;
 use sip::node::{Node, Output};
 use sip::proxy::Own;
@@ -49,6 +49,7 @@ use crate::policy::Policy;
 use crate::refusal::{ChallengeText, Refusal};
 use crate::reg_event::{SubscriptionId, Subscriptions, WatchId, Watches};
 use crate::registration::Registration;
+use crate::trust_boundary::Leak;
 use crate::upgrade::Accepted;
 use crate::verdicts::Verdicts;
 use crate::wwsf::{Records, WwsfRecord};
@@ -433,7 +434,21 @@ impl Edge {
     }
 
     fn is_trusted(&self, peer: Peer) -> bool {
-        self.config.trusted_nodes.iter().any(|node| node.is(peer.addr))
+        self.config.trusted_nodes.iter().any(|node| node.is(peer.addr)) || self.has(Defect::TrustsEveryPeer)
+    }
+
+    /// The last look at what leaves: a leak is held back.
+    fn hold_back(&mut self, looked: Result<(), Leak>) -> Result<(), Refusal> {
+        let Err(leak) = looked else { return Ok(()) };
+        self.events.push_back(Event::Leak { leak });
+        if self.has(Defect::SendsLeaks) {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::SERVER_INTERNAL_ERROR, "the request was held back at the trust boundary"))
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.config.policy.defects.has(defect)
     }
 }
 

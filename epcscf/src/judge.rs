@@ -1,8 +1,8 @@
 //! What a token is judged by, apart from any connection: T3 to T7.
 
-use ims::Scenario;
 use ims::policy::TokenPolicy;
 use ims::token::{Claims, Expectation, Reg, Requested, TokenError};
+use ims::{Defect, Scenario};
 
 use crate::config::Config;
 use crate::policy::Flow3Mode;
@@ -80,11 +80,13 @@ impl Judge<'_> {
         if scenario == Scenario::WebAuth {
             return if record.vouches_for(requested.to) { Ok(()) } else { Err(TokenError::NotAllocated) };
         }
-        if self.records.is_distinct(requested.to) {
+        let defects = self.config.policy.defects;
+        if self.records.is_distinct(requested.to) && !defects.has(Defect::GivesDistinctAway) {
             return Err(TokenError::Shadowed);
         }
         let not_in_pool = self.pool() && record.in_pool(&claims.impi) == Some(false);
-        if record.range_of(requested.to).is_none() || not_in_pool {
+        let outside = record.range_of(requested.to).is_none() && !defects.has(Defect::AnswersOutOfRange);
+        if outside || not_in_pool {
             return Err(TokenError::NotAllocated);
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! `strict_close` of [`TokenTable`]). The answers to a refused token are
 //! [`ims::policy::TokenPolicy::answer`].
 
+use ims::Defects;
 use ims::policy::TokenPolicy;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct Policy {
     pub call: CallTable,
     /// The registration event package.
     pub reg_event: RegEventTable,
+    /// Rules that are broken on purpose, in tests.
+    #[serde(skip_serializing_if = "Defects::is_empty")]
+    pub defects: Defects,
 }
 
 /// The upgrade to WebSocket and what a connection may do.
@@ -423,6 +427,7 @@ impl Policy {
             max_lifetime: self.token.max_lifetime,
             scope: self.scope.value.clone(),
             strict_close: self.token.strict_close,
+            defects: self.defects,
         }
     }
 }

@@ -43,7 +43,7 @@ use self::page::Page;
 use crate::config::{Config, ConfigError};
 use crate::edge::Edge;
 use crate::flow_token::FlowIds;
-use crate::policy::ConnectionTable;
+use crate::policy::Policy;
 use crate::upgrade::{self, Accepted, Refusal};
 use crate::wwsf::Records;
 
@@ -77,7 +77,7 @@ impl Server {
         };
         let (actor, node) = sip_net::spawn(Observed::new(edge), mw, ask, flows.sink());
         let shared = Arc::new(Shared {
-            policy: config.policy.connection.clone(),
+            policy: config.policy.clone(),
             limits: Limits::default(),
             ids: FlowIds::new(config.shard),
             records: std::sync::RwLock::new(records),
@@ -155,7 +155,7 @@ impl Running {
         listener.set_nonblocking(true)?;
         let local = listener.local_addr()?;
         let handle = Handle::new();
-        let within = Duration::from_secs(self.shared.policy.upgrade_timeout);
+        let within = Duration::from_secs(self.shared.policy.connection.upgrade_timeout);
         let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(within).acceptor(NoDelayAcceptor::new());
         let acceptor = Bounded::new(acceptor, self.shared.handshakes.clone());
         let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
@@ -223,7 +223,7 @@ pub enum StartError {
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
-    policy: ConnectionTable,
+    policy: Policy,
     limits: Limits,
     ids: FlowIds,
     records: std::sync::RwLock<Arc<Records>>,
@@ -277,7 +277,7 @@ async fn serve(
         on_upgrade,
         accepted,
         admission,
-        Timing::of(&shared.policy),
+        Timing::of(&shared.policy.connection),
     ));
     response
 }

@@ -4,7 +4,7 @@
 //! [`assert_register`] and [`assert_request`] look at the finished one just before it is sent. A hole
 //! in the code between the two becomes a 500 and a log entry, never a leak.
 
-use ims::Token;
+use ims::{Defect, Defects, Token};
 use sip::headers::{Authorization, Credentials, PAccessNetworkInfo, Privacy, TypedHeader};
 use sip::{HeaderName, Headers, Request, Response};
 
@@ -52,9 +52,12 @@ const NETWORK_PARAMS: [&str; 3] = [INTEGRITY_PROTECTED, "auts", "ik"];
 /// and Route: the way into the core is ours to choose.
 ///
 /// `entities` names the further credential parameters that vouch for a WAF or WWSF.
-pub(crate) fn strip_from_wic(headers: &mut Headers, entities: [&str; 2]) {
-    strip_credentials(headers, entities);
-    headers.retain(|h| !is_network_header(&h.name) && h.name != HeaderName::Route);
+pub(crate) fn strip_from_wic(headers: &mut Headers, entities: [&str; 2], defects: Defects) {
+    if !defects.has(Defect::KeepsIntegrityProtected) {
+        strip_credentials(headers, entities);
+    }
+    let kept = |name: &HeaderName| *name == HeaderName::PAssertedIdentity && defects.has(Defect::KeepsForgedIdentity);
+    headers.retain(|h| kept(&h.name) || (!is_network_header(&h.name) && h.name != HeaderName::Route));
     keep_access_info_of_wic(headers);
     // Security agreement has no place over TLS (TS 33.203 P.3).
     for name in [HeaderName::SecurityClient, HeaderName::SecurityVerify, HeaderName::SecurityServer] {
@@ -345,7 +348,7 @@ mod tests {
              P-Access-Network-Info: IEEE-802.11, 3GPP-E-UTRAN;network-provided\r\n\
              P-Access-Network-Info: 3GPP-E-UTRAN;eve=\"\r\n",
         );
-        strip_from_wic(&mut request.headers, ENTITIES);
+        strip_from_wic(&mut request.headers, ENTITIES, Defects::default());
         let left: Vec<&str> = request.headers.iter().map(|h| h.name.as_str()).collect();
         assert_eq!(left, ["Via", "From", "To", "Call-ID", "CSeq"]);
     }
@@ -353,7 +356,7 @@ mod tests {
     #[test]
     fn a_wics_own_access_information_may_pass() {
         let mut request = register("P-Access-Network-Info: IEEE-802.11;i-wlan-node-id=00112233\r\n");
-        strip_from_wic(&mut request.headers, ENTITIES);
+        strip_from_wic(&mut request.headers, ENTITIES, Defects::default());
         assert!(request.headers.value(&HeaderName::PAccessNetworkInfo).is_some());
     }
 
@@ -366,7 +369,7 @@ mod tests {
             "Authorization: Digest username=\"a@h\", response=\"\", authorization-entity=\"waf\", wwsf-entity=w",
         ] {
             let mut request = register(&format!("{line}\r\n"));
-            strip_from_wic(&mut request.headers, ENTITIES);
+            strip_from_wic(&mut request.headers, ENTITIES, Defects::default());
             let value = request.headers.value(&HeaderName::Authorization).unwrap().to_ascii_lowercase();
             assert!(value.contains("username=\"a@h\"") && value.contains("response=\"\""), "{value}");
             assert!(!value.contains("integrity") && !value.contains("entity"), "{value}");

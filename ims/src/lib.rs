@@ -9,6 +9,7 @@ pub mod profile;
 pub mod reginfo;
 pub mod token;
 
+mod defect;
 mod impi;
 mod impu;
 mod scenario;
@@ -16,6 +17,7 @@ mod secret;
 #[cfg(feature = "wildcard")]
 mod wildcard;
 
+pub use defect::{Defect, Defects};
 pub use impi::{Impi, ImpiError};
 pub use impu::{Impu, ImpuError, Scheme};
 pub use scenario::{Scenario, UnknownScenario};

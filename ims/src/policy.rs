@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Defects;
 use crate::token::Step;
 
 /// Longest compact token that is looked at, in octets.
@@ -44,6 +45,9 @@ pub struct TokenPolicy {
     /// Whether an expired token closes the connection. TS 33.203 X.3.2.3 step 4
     /// closes; off, the WIC may refresh in place.
     pub strict_close: bool,
+    /// Checks that are left out, in tests.
+    #[serde(skip_serializing_if = "Defects::is_empty")]
+    pub defects: Defects,
 }
 
 impl Default for TokenPolicy {
@@ -53,6 +57,7 @@ impl Default for TokenPolicy {
             max_lifetime: 24 * 60 * 60,
             scope: "webrtc-ims-client-access-to-ims".into(),
             strict_close: true,
+            defects: Defects::default(),
         }
     }
 }

@@ -113,7 +113,8 @@ impl Config {
     /// What the HSS is told; also for an operator's command on a store that no process has open.
     pub fn hss(&self) -> Result<HssConfig, ConfigError> {
         let capabilities = ServerCapabilities { server_names: vec![self.server_name()?], ..Default::default() };
-        Ok(HssConfig { home_network: self.domains.first().ok_or(ConfigError::NoDomain)?.clone(), capabilities })
+        let home_network = self.domains.first().ok_or(ConfigError::NoDomain)?.clone();
+        Ok(HssConfig { home_network, capabilities, defects: self.policy.defects })
     }
 
     pub(crate) fn icscf(&self, own: SocketAddr, scscf: SocketAddr) -> Result<icscf::Config, ConfigError> {

@@ -21,6 +21,7 @@ mod store;
 
 use std::collections::VecDeque;
 
+use ims::{Defect, Defects};
 use serde::{Deserialize, Serialize};
 
 use crate::cx::{CxAnswer, CxPush, CxRequest, ResultCode, ServerCapabilities, ServerName};
@@ -40,6 +41,9 @@ pub struct HssConfig {
     pub home_network: String,
     /// What an I-CSCF gets to choose an S-CSCF by.
     pub capabilities: ServerCapabilities,
+    /// Rules that are broken on purpose, in tests.
+    #[serde(default, skip_serializing_if = "Defects::is_empty")]
+    pub defects: Defects,
 }
 
 /// A push and the S-CSCF that it is for.
@@ -100,6 +104,10 @@ impl Hss {
     /// All subscriptions, those synthesised from pools too, in the order of their names.
     pub fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.directory.subscriptions()
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.config.defects.has(defect)
     }
 
     fn decide(&mut self, request: &CxRequest) -> CxAnswer {

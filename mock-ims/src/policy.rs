@@ -2,6 +2,7 @@
 //! [`saa`] for the status that each Cx failure becomes.
 
 use crate::cx::ResultCode;
+use ims::Defects;
 use serde::{Deserialize, Serialize};
 use sip::{Rejection, StatusCode};
 use std::time::Duration;
@@ -62,6 +63,9 @@ pub struct Policy {
     pub gruu: bool,
     /// WAFs and WWSFs that operation and maintenance barred (TS 33.203 X.3.2.3 step 7).
     pub barred_entities: Vec<String>,
+    /// Rules that are broken on purpose, in tests.
+    #[serde(skip_serializing_if = "Defects::is_empty")]
+    pub defects: Defects,
 }
 
 /// A digest algorithm, as configuration names it.
@@ -100,6 +104,7 @@ impl Default for Policy {
             sar_on_refresh: false,
             gruu: true,
             barred_entities: Vec::new(),
+            defects: Defects::default(),
         }
     }
 }

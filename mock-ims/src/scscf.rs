@@ -47,7 +47,7 @@ use answer::Answers;
 use bytes::Bytes;
 use calls::Calls;
 use digest::Authenticator;
-use ims::Impu;
+use ims::{Defect, Impu};
 use notifier::Notifier;
 use own::OwnRequest;
 use register::Register;
@@ -191,6 +191,10 @@ impl Scscf {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.policy.defects.has(defect)
     }
 
     fn tell(&mut self, event: Event) {

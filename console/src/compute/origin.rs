@@ -48,10 +48,11 @@ fn shown(origin: &Origin) -> OriginTuple {
 
 /// What the eP-CSCF says to an upgrade that is right but for its Origin; an empty one is none.
 fn upgrade(edge: &Edge, records: &Records, origin: &str) -> Result<(Option<String>, u16, String), Problem> {
-    let policy = &edge.config.policy.connection;
+    let policy = &edge.config.policy;
+    let connection = &policy.connection;
     let request = Request::builder()
-        .uri(policy.paths.first().map_or("/", String::as_str))
-        .header(header::HOST, policy.hosts.first().map_or("localhost", String::as_str))
+        .uri(connection.paths.first().map_or("/", String::as_str))
+        .header(header::HOST, connection.hosts.first().map_or("localhost", String::as_str))
         .header(header::UPGRADE, "websocket")
         .header(header::CONNECTION, "Upgrade")
         .header(header::SEC_WEBSOCKET_VERSION, "13")

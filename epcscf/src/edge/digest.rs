@@ -37,7 +37,7 @@ impl Edge {
         }
         let impi = self.digest_impi(flow, &register, digest.as_ref())?;
         self.check_owner(flow, &impi, Scenario::ImsDigest, &register)?;
-        let bound = self.connections.get(&flow).is_some_and(|c| c.owner.is_some());
+        let bound = self.connections.get(&flow).is_some_and(|c| c.owner.is_some()) || self.has(Defect::VouchesUnbound);
         let answered = digest.as_ref().is_some_and(|d| d.text("response").is_some_and(|r| !r.is_empty()));
         // TS 33.203 P.3, O.1.4: a session bound to the IMPI vouches for it; an answer to a
         // challenge on one that is not bound yet is pending; a first REGISTER has no flag.

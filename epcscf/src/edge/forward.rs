@@ -48,12 +48,15 @@ impl Edge {
         let access = PAccessNetworkInfo::network_provided(&self.config.policy.registration.access_network).to_string();
         let route = Route::new(self.core_route.clone());
         let via = self.own_via();
+        let forgets_path = self.has(Defect::ForgetsPath);
         let headers = &mut request.headers;
         // Written anew, at the end.
         headers.remove(&HeaderName::ContentLength);
         headers.add_front(&via);
         headers.push(HeaderName::Route, route.to_string());
-        headers.push(HeaderName::Path, path.to_owned());
+        if !forgets_path {
+            headers.push(HeaderName::Path, path.to_owned());
+        }
         if !headers.lists(&HeaderName::Require, "path") {
             headers.push(HeaderName::Require, "path");
         }
@@ -71,14 +74,14 @@ impl Edge {
             integrity,
             token,
         };
-        trust_boundary::assert_register(request, &outbound).map_err(|leak| {
-            self.events.push_back(Event::Leak { leak });
-            Refusal::new(StatusCode::SERVER_INTERNAL_ERROR, "the request was held back at the trust boundary")
-        })?;
+        self.hold_back(trust_boundary::assert_register(request, &outbound))?;
         Ok(icid)
     }
 
     pub(super) fn new_icid(&mut self) -> String {
+        if self.has(Defect::RepeatsIcid) {
+            return "1".into();
+        }
         self.icids += 1;
         let label = self.config.name.split('.').next().unwrap_or_default();
         format!("{}-{label}-{:06}", self.entropy.token(8), self.icids)

@@ -27,7 +27,9 @@ impl Edge {
         }
         let (id, old) = self.bindings.put(binding);
         self.deadlines.set(Timer::Binding(id), expires_at);
-        if let Some(token) = token {
+        if let Some(token) = token
+            && !self.has(Defect::OutlivesToken)
+        {
             let left = Duration::from_secs(token.exp.saturating_sub(now.unix));
             self.deadlines.set(Timer::Token(id), now.mono + left);
         }
@@ -118,10 +120,12 @@ impl Edge {
 
     pub(super) fn on_timer(&mut self, now: Now, timer: Timer) {
         match timer {
+            Timer::Idle(_) if self.has(Defect::WaitsForIdle) => {}
             Timer::Idle(flow) => self.on_idle(now, flow),
             Timer::Close(flow) => self.on_close_due(flow),
             Timer::Binding(id) => self.on_expired(now, id),
             Timer::Token(id) => self.on_token_expired(now, id),
+            Timer::Answer(_) if self.has(Defect::WaitsForCore) => {}
             Timer::Answer(key) => self.on_answer_due(now, key),
             Timer::C(key) => self.on_timer_c(now, key),
             Timer::Grace(key) => self.on_grace_over(now, key),
@@ -146,7 +150,7 @@ impl Edge {
     fn on_expired(&mut self, now: Now, id: BindingId) {
         let token_over =
             self.bindings.get(id).and_then(|binding| binding.token.as_ref()).is_some_and(|token| token.exp <= now.unix);
-        if token_over {
+        if token_over && !self.has(Defect::OutlivesToken) {
             self.on_token_expired(now, id);
         } else {
             self.unbind(now, id, Cause::Expired);
@@ -179,8 +183,9 @@ impl Edge {
     /// their connections close (WLD-16).
     pub fn replace_records(&mut self, now: Now, records: Arc<Records>) {
         self.records = records;
+        let stays = |binding: &Binding| self.is_still_allowed(binding) || self.has(Defect::KeepsWithdrawn);
         let withdrawn: Vec<BindingId> =
-            self.bindings.iter().filter(|(_, binding)| !self.is_still_allowed(binding)).map(|(id, _)| id).collect();
+            self.bindings.iter().filter(|(_, binding)| !stays(binding)).map(|(id, _)| id).collect();
         for id in withdrawn {
             if let Some(binding) = self.unbind(now, id, Cause::Withdrawn) {
                 self.deregister_at_core(now, &binding);
@@ -192,6 +197,7 @@ impl Edge {
         for (flow, connection) in &mut self.connections {
             match records.get(connection.record.id()) {
                 Some(record) => connection.record = record.clone(),
+                None if self.config.policy.defects.has(Defect::KeepsWithdrawn) => {}
                 None => gone.push(*flow),
             }
         }
@@ -215,7 +221,7 @@ impl Edge {
     /// De-registration by the network: REGISTER with `Expires: 0`, vouched for as the registration
     /// was. A digest registration cannot be ended in its user's name; it expires.
     fn deregister_at_core(&mut self, now: Now, binding: &Binding) {
-        if binding.registrar != Registrar::Core || binding.token.is_none() {
+        if binding.registrar != Registrar::Core || binding.token.is_none() || self.has(Defect::LeavesCoreRegistered) {
             return;
         }
         let Ok(mut request) = self.network_deregistration(binding) else { return };

@@ -10,7 +10,7 @@ use crate::media::Side;
 use crate::policy::{Origination, RouteMismatch};
 use crate::trust_boundary::{self, Written};
 use sip::Headers;
-use sip::headers::{PAccessNetworkInfo, PAssertedIdentity, PChargingVector, PProfileKey, PServedUser, Route};
+use sip::headers::{From, PAccessNetworkInfo, PAssertedIdentity, PChargingVector, PProfileKey, PServedUser, Route};
 
 impl Edge {
     pub(super) fn originate(&mut self, now: Now, from: Originating<'_>, mut request: Request) -> Result<(), Refusal> {
@@ -41,7 +41,9 @@ impl Edge {
         }
         let charging = self.new_charging();
         ours.add(&charging);
-        if let Some(range) = &asserted.profile_key {
+        if let Some(range) = &asserted.profile_key
+            && !self.has(Defect::ForgetsProfileKey)
+        {
             ours.add(&PProfileKey::new(range.as_str().parse().map_err(|_| not_a_uri())?));
         }
         if annex_s && let Some(impu) = asserted.impus.first() {
@@ -88,9 +90,13 @@ impl Edge {
         let asked = headers.has(&HeaderName::PPreferredIdentity);
         let preferred = identity::preferred(headers);
         let is_distinct = |impu: &Impu| self.records.is_distinct(impu);
-        let asserted = identity::choose(bindings, asked, &preferred, is_distinct).ok_or_else(|| {
+        let mut asserted = identity::choose(bindings, asked, &preferred, is_distinct).ok_or_else(|| {
             Refusal::forbidden("no identity that is not barred is registered here (TS 24.229 §5.2.6.3)")
         })?;
+        if self.has(Defect::AssertsFrom) {
+            let from = headers.one::<From>().ok().and_then(|from| Impu::parse(&from.uri.to_string()).ok());
+            asserted.impus = from.into_iter().collect();
+        }
         let local = bindings.iter().find(|binding| binding.registrar == Registrar::Edge);
         if let Some(binding) = local
             && !self.is_still_allowed(binding)
@@ -117,7 +123,7 @@ impl Edge {
         let same = given.len() == expected.len() && given.iter().zip(&expected).all(|(a, b)| a.uri.equivalent(&b.uri));
         let policy = &self.config.policy.route;
         let answer = if given.is_empty() { policy.missing } else { policy.mismatch };
-        if !same && answer == RouteMismatch::Reject {
+        if !same && answer == RouteMismatch::Reject && !self.has(Defect::FollowsAnyRoute) {
             return Err(Refusal::bad_request("Route is not the Service-Route (TS 24.229 §5.2.6.3.3)"));
         }
         match binding.registrar {
@@ -159,12 +165,15 @@ impl Edge {
     /// O9, O10: what only the network says goes, and of credentials what is not the user's digest.
     pub(super) fn strip(&self, request: &mut Request, digest: bool) {
         let entity = &self.config.policy.entity;
-        trust_boundary::strip_from_wic(&mut request.headers, [&entity.param_name, &entity.wwsf_param_name]);
+        let entities = [&*entity.param_name, &entity.wwsf_param_name];
+        trust_boundary::strip_from_wic(&mut request.headers, entities, self.config.policy.defects);
         trust_boundary::keep_digest(&mut request.headers);
         if !digest {
             request.headers.remove(&HeaderName::ProxyAuthorization);
         }
-        if let Some(uri) = request.uri.as_sip_mut() {
+        if let Some(uri) = request.uri.as_sip_mut()
+            && !self.has(Defect::KeepsOrig)
+        {
             uri.params.remove("orig");
         }
     }
@@ -199,10 +208,7 @@ impl Edge {
         ours.iter().for_each(|header| headers.push(header.name.clone(), header.value.clone()));
         headers.push(HeaderName::PAccessNetworkInfo, access.clone());
         let written = Written { network: ours, access_info: &access, token };
-        trust_boundary::assert_request(request, &written).map_err(|leak| {
-            self.events.push_back(Event::Leak { leak });
-            Refusal::new(StatusCode::SERVER_INTERNAL_ERROR, "the request was held back at the trust boundary")
-        })
+        self.hold_back(trust_boundary::assert_request(request, &written))
     }
 
     /// Record-Route for each side (RFC 5658, RFC 7118 §8.2): the core's entry, the WIC's.

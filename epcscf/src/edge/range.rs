@@ -52,7 +52,8 @@ impl Edge {
     /// One holder at a time; a full range takes no more.
     fn check_holder(&self, attempt: &Attempt) -> Result<(), Refusal> {
         let impu = &attempt.register.to;
-        if self.bindings.of_impu(impu).any(|(_, binding)| binding.impi != attempt.impi) {
+        let held = self.bindings.of_impu(impu).any(|(_, binding)| binding.impi != attempt.impi);
+        if held && !self.has(Defect::SharesIdentities) {
             return Err(Refusal::forbidden("this identity is in use by another user (TS 23.228 U.2.1.4)"));
         }
         Ok(())
@@ -69,7 +70,8 @@ impl Edge {
             };
             meant && binding.call_id == register.call_id && register.cseq <= binding.cseq
         };
-        if self.bindings.of_impu(&register.to).any(|(_, binding)| out_of_order(binding)) {
+        let late = self.bindings.of_impu(&register.to).any(|(_, binding)| out_of_order(binding));
+        if late && !self.has(Defect::TakesLateRegister) {
             let reason = "CSeq is not higher than that of the binding (RFC 3261 §10.3)";
             return Err(Refusal::new(StatusCode::SERVER_INTERNAL_ERROR, reason));
         }
@@ -80,12 +82,14 @@ impl Edge {
         let Some(record) = self.connections.get(&flow).map(|c| c.record.clone()) else { return Ok(()) };
         let impu = attempt.register.to.clone();
         let not_allocated = || Refusal::forbidden(TokenError::NotAllocated.to_string());
-        let wildcard = record.range_of(&impu).cloned().ok_or_else(not_allocated)?;
+        let any = || record.ranges().first().filter(|_| self.has(Defect::AnswersOutOfRange));
+        let wildcard = record.range_of(&impu).or_else(any).cloned().ok_or_else(not_allocated)?;
         if self.ranges_down.iter().any(|(wwsf, range)| wwsf == record.id() && *range == wildcard) {
             return Err(Refusal::forbidden("the network has ended the registration of the range (TS 29.228 §6.1.3)"));
         }
         let in_use = self.bindings.of_impu(&impu).next().is_some();
-        if !in_use && self.bindings.in_ranges_of(record.id()) >= record.max_users() {
+        let full = self.bindings.in_ranges_of(record.id()) >= record.max_users();
+        if !in_use && full && !self.has(Defect::OverfillsRange) {
             let retry_after = self.config.policy.connection.retry_after;
             return Err(Refusal::busy("all identities of the range are in use", retry_after));
         }

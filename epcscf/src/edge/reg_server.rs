@@ -34,7 +34,8 @@ impl Edge {
     pub(super) fn subscribe(&mut self, now: Now, from: Originating<'_>, request: &Request) -> Result<(), Refusal> {
         let event = self.check_event(request)?;
         let Some(binding) = self.local_binding(from.flow) else { return Err(no_such_dialog()) };
-        if !Impu::parse(&request.uri.to_string()).is_ok_and(|target| target == binding.impu) {
+        let own = Impu::parse(&request.uri.to_string()).is_ok_and(|target| target == binding.impu);
+        if !own && !self.has(Defect::LetsGuestsWatch) {
             return Err(Refusal::forbidden("only the user itself may watch a registration (TS 24.229 §5.4.2.1)"));
         }
         let owner = CallOwner::of(binding);

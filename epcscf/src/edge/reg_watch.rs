@@ -293,7 +293,7 @@ impl Edge {
 
     /// What the network has ended or changed of a user's registration.
     fn on_user_told(&mut self, now: Now, id: WatchId, impi: &Impi) {
-        let Some(watch) = self.watches.get(id) else { return };
+        let Some(watch) = self.watches.get(id).filter(|_| !self.has(Defect::IgnoresRegEvent)) else { return };
         let told = watch.view.registrations().to_vec();
         let identities = Told::of(&told);
         let ids: Vec<BindingId> = self

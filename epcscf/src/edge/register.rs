@@ -72,7 +72,8 @@ impl Edge {
         let Exchange { flow, original, .. } = exchange;
         let mut request = original.clone();
         let entity = &self.config.policy.entity;
-        trust_boundary::strip_from_wic(&mut request.headers, [&entity.param_name, &entity.wwsf_param_name]);
+        let entities = [&*entity.param_name, &entity.wwsf_param_name];
+        trust_boundary::strip_from_wic(&mut request.headers, entities, self.config.policy.defects);
         sip::proxy::take_hop(&mut request.headers).map_err(Refusal::from)?;
         if let Some(tags) = unknown_tags(&request.headers, &HeaderName::ProxyRequire, &[]) {
             return Err(Refusal::bad_extension(&tags).into());
@@ -85,7 +86,8 @@ impl Edge {
         let domains: Vec<&str> =
             std::iter::once(&self.config.home_domain).chain(&self.config.domains).map(String::as_str).collect();
         let register = Register::parse(&request, &domains)?;
-        if connection.in_flight.len() + connection.waiting >= self.config.policy.connection.max_in_flight {
+        let under_way = connection.in_flight.len() + connection.waiting;
+        if under_way >= self.config.policy.connection.max_in_flight && !self.has(Defect::TakesManyRegisters) {
             let retry_after = self.config.policy.connection.retry_after;
             return Err(Refusal::busy("too many REGISTERs under way on this connection", retry_after).into());
         }
@@ -110,7 +112,7 @@ impl Edge {
             return Err(Refusal::forbidden("another user is registering on this connection (TS 33.203 O.2.3)"));
         }
         let Some(owner) = &connection.owner else { return Ok(()) };
-        if owner.impi != *impi {
+        if owner.impi != *impi && !self.has(Defect::SharesConnection) {
             return Err(Refusal::forbidden("this connection is another user's (TS 33.203 O.2.3)"));
         }
         if owner.scenario != scenario {

@@ -15,7 +15,8 @@ impl Edge {
     pub(super) fn calls_lose(&mut self, now: Now, flow: FlowId, impi: &Impi) {
         let keys: Vec<CallKey> =
             self.calls.of_impi(impi).filter(|(_, call)| call.flow == flow).map(|(key, _)| key).collect();
-        let until = now.mono + Duration::from_secs(self.config.policy.call.ws_grace);
+        let grace = if self.has(Defect::EndsCallsAtOnce) { 0 } else { self.config.policy.call.ws_grace };
+        let until = now.mono + Duration::from_secs(grace);
         for key in keys {
             let Some(call) = self.calls.get_mut(key) else { continue };
             call.lost = true;
@@ -72,7 +73,7 @@ impl Edge {
 
     /// Ends a call: what has been answered by BYE both ways, what has not by CANCEL.
     fn release(&mut self, now: Now, key: CallKey, text: &str, end: End) {
-        let Some(call) = self.calls.get(key) else { return };
+        let Some(call) = self.calls.get(key).filter(|_| !self.has(Defect::ReleasesNothing)) else { return };
         let pending = call.pending;
         let ids: Vec<DialogId> =
             call.legs.iter().filter(|leg| leg.is_confirmed()).map(|leg| leg.wic.id().clone()).collect();

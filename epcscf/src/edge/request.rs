@@ -46,7 +46,7 @@ impl Edge {
         }
         self.check_load(flow)?;
         let max = self.config.policy.call.max_message_body;
-        if request.method == Method::Message && request.body.len() > max {
+        if request.method == Method::Message && request.body.len() > max && !self.has(Defect::TakesLongMessages) {
             let reason = format!("a message has {max} octets at most (RFC 3428 §8)");
             return Err(Refusal::new(StatusCode::MESSAGE_TOO_LARGE, reason));
         }

@@ -64,7 +64,9 @@ impl Edge {
         let granted = granted(&response, &attempt);
         let rechallenged = is_rechallenge(&response);
         let mut answer = towards_wic(response);
-        remove_wildcards(&mut answer);
+        if !self.has(Defect::ShowsRanges) {
+            remove_wildcards(&mut answer);
+        }
         if granted > 0 && attempt.register.outbound && answer.headers.lists(&HeaderName::Require, "outbound") {
             answer.headers.replace(&FlowTimer(self.config.policy.connection.flow_timer));
         }
@@ -92,7 +94,7 @@ impl Edge {
             (StatusCode::FORBIDDEN, _) => true,
             _ => false,
         };
-        if failed {
+        if failed && !self.has(Defect::ForgivesWrongPasswords) {
             self.close(flow, close::POLICY, "digest authentication failed (TS 33.203 O.3.1.1)");
         }
     }

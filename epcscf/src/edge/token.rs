@@ -58,6 +58,9 @@ impl Edge {
         let realm = &self.config.home_domain;
         let tna = tna::authorization(&claims.impi, realm, &entities, &self.config.policy.entity);
         request.headers.replace(&tna);
+        if self.has(Defect::LeaksBearer) {
+            request.headers.push(HeaderName::Authorization, format!("Bearer {}", token.expose()));
+        }
         cap_expires(&mut request, &attempt);
         self.forward(now, exchange, request, attempt, Some(Integrity::AuthDone), Some(token))
     }
@@ -99,7 +102,7 @@ impl Edge {
     /// T8: a token serves one instance on one live connection.
     fn check_replay(&mut self, flow: FlowId, register: &Register, claims: &Claims) -> Result<(), TokenError> {
         let jti = (claims.iss.clone(), claims.jti.clone());
-        if self.revoked.contains_key(&jti) {
+        if self.revoked.contains_key(&jti) && !self.has(Defect::ForgetsRevocation) {
             return Err(TokenError::Revoked);
         }
         let instance = match &register.asks {
@@ -109,7 +112,7 @@ impl Edge {
         if let Some(holder) = self.jtis.get(&jti) {
             let live = self.connections.get(&holder.flow).is_some_and(|c| !c.closing);
             let same = holder.instance.is_some() && holder.instance == instance;
-            if holder.flow != flow && live && !same {
+            if holder.flow != flow && live && !same && !self.has(Defect::AllowsReplay) {
                 return Err(TokenError::Replayed);
             }
             // A fetch or removal says no instance; the holder's stays.
@@ -141,7 +144,9 @@ impl Edge {
             return Ok(0);
         }
         let table = &self.config.policy.registration;
-        grant(*expires, table, record.max_expires(), claims.remaining(now.unix)).map_err(|short| match short {
+        let endless = self.has(Defect::GrantsBeyondToken) || self.has(Defect::IgnoresExp);
+        let left = if endless { u64::MAX } else { claims.remaining(now.unix) };
+        grant(*expires, table, record.max_expires(), left).map_err(|short| match short {
             TooShort::Request => Refusal::too_brief(table.min_expires).into(),
             TooShort::Token => TokenError::Expired.into(),
         })

@@ -38,7 +38,7 @@ fn ask(config: &Config, method: &str, uri: &str, headers: &Headers, load: Load) 
         request = request.header(*name, value);
     }
     let parts = request.body(()).unwrap().into_parts().0;
-    check(&parts, &config.policy.connection, &Records::from_config(config).unwrap(), |_| load)
+    check(&parts, &config.policy, &Records::from_config(config).unwrap(), |_| load)
 }
 
 fn status(headers: &Headers) -> u16 {

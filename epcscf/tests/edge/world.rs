@@ -123,7 +123,7 @@ impl World {
             .body(())
             .unwrap();
         let records = self.edge.records().clone();
-        let policy = self.edge.policy().connection.clone();
+        let policy = self.edge.policy().clone();
         let load = |_: Option<&epcscf::Origin>| upgrade::Load::default();
         let accepted = upgrade::check(&request.into_parts().0, &policy, &records, load).unwrap();
         let flow = self.ids.next();

@@ -1,5 +1,5 @@
 use ims::profile::Identity;
-use ims::{Impi, WildcardedImpu};
+use ims::{Defect, Impi, WildcardedImpu};
 
 use super::Hss;
 use super::directory::{Found, Place};
@@ -33,11 +33,14 @@ impl Hss {
         if targets.iter().any(strays) {
             return refuse(ResultCode::IdentitiesDontMatch);
         }
-        if sar.public_identities.len() > 1 && !sar.assignment_type.takes_many() {
+        let takes_many = sar.assignment_type.takes_many() || self.has(Defect::TakesManyIdentities);
+        if sar.public_identities.len() > 1 && !takes_many {
             return refuse(ResultCode::AvpOccursTooManyTimes);
         }
-        check_distinct(sar, &targets)?;
-        check_server(sar, &targets)?;
+        self.check_distinct(sar, &targets)?;
+        if !self.has(Defect::AssignsTwice) {
+            check_server(sar, &targets)?;
+        }
         if !sar.assignment_type.is_deregistration() && targets.iter().any(|t| self.pool_is_full(&t.subscription)) {
             return refuse(ResultCode::UnableToComply);
         }
@@ -148,6 +151,9 @@ impl Hss {
                 && set.pending.get(impi) == Some(&sar.server_name)
             {
                 set.pending.remove(impi);
+                if self.has(Defect::FailureUnregisters) {
+                    set.registration.leave(Some(impi), false);
+                }
             }
             self.keep(target.subscription);
         }
@@ -170,7 +176,8 @@ impl Hss {
                     None => None,
                 };
                 let keep = keep_name && set.unregistered_services;
-                all_kept &= set.registration.leave(sar.user_name.as_ref(), keep);
+                let who = sar.user_name.as_ref().filter(|_| !self.has(Defect::EndsShared));
+                all_kept &= set.registration.leave(who, keep);
             }
             self.keep(subscription);
         }
@@ -187,6 +194,27 @@ impl Hss {
             true => self.directory.remove(&subscription.name),
             false => self.directory.put(subscription),
         }
+    }
+
+    /// Step 4: what only a distinct identity may do, and the registered wildcard.
+    fn check_distinct(&self, sar: &Sar, targets: &[Target]) -> Result<(), Box<Saa>> {
+        let distinct_only = matches!(sar.assignment_type.code(), 1 | 2 | 5 | 7 | 9 | 10);
+        for target in targets {
+            let Some(range) = &target.range else {
+                continue;
+            };
+            if distinct_only && !self.has(Defect::RegistersWildcards) {
+                return refuse(ResultCode::InAssignmentType);
+            }
+            let keyless =
+                sar.wildcarded.is_none() && sar.public_identities.iter().any(|i| matches!(i, Identity::Distinct(_)));
+            let registered = target.set().is_some_and(|set| set.registration.is_registered());
+            if sar.assignment_type == AssignmentType::UnregisteredUser && keyless && registered {
+                let wildcarded = Some(range.clone()).filter(|_| !self.has(Defect::HidesWildcard));
+                return Err(Box::new(Saa { wildcarded, ..Saa::of(ResultCode::InAssignmentType) }));
+            }
+        }
+        Ok(())
     }
 
     fn pool_is_full(&self, subscription: &Subscription) -> bool {
@@ -247,26 +275,6 @@ impl Registration {
         };
         keep_name
     }
-}
-
-/// Step 4: what only a distinct identity may do, and the registered wildcard.
-fn check_distinct(sar: &Sar, targets: &[Target]) -> Result<(), Box<Saa>> {
-    let distinct_only = matches!(sar.assignment_type.code(), 1 | 2 | 5 | 7 | 9 | 10);
-    for target in targets {
-        let Some(range) = &target.range else {
-            continue;
-        };
-        if distinct_only {
-            return refuse(ResultCode::InAssignmentType);
-        }
-        let keyless =
-            sar.wildcarded.is_none() && sar.public_identities.iter().any(|i| matches!(i, Identity::Distinct(_)));
-        let registered = target.set().is_some_and(|set| set.registration.is_registered());
-        if sar.assignment_type == AssignmentType::UnregisteredUser && keyless && registered {
-            return Err(Box::new(Saa { wildcarded: Some(range.clone()), ..Saa::of(ResultCode::InAssignmentType) }));
-        }
-    }
-    Ok(())
 }
 
 /// Step 5: one S-CSCF serves a subscription.

@@ -2,6 +2,7 @@ use super::Hss;
 use super::directory::{Found, Place};
 use super::record::Registration;
 use crate::cx::{AuthorizationType, ResultCode, ServerName, Uaa, Uar};
+use ims::Defect;
 
 impl Hss {
     /// The decision on a UAR, step by step as TS 29.228 §6.1.1.1 numbers them.
@@ -28,11 +29,11 @@ impl Hss {
             return Uaa::of(ResultCode::UserUnknown);
         };
         // Step 3
-        if !place.set.impis.contains(impi) {
+        if !place.set.impis.contains(impi) && !self.has(Defect::PairsStrangers) {
             return Uaa::of(ResultCode::IdentitiesDontMatch);
         }
         // Step 4: a barred identity may register when another of its set is not.
-        if !place.set.profile.any_open() {
+        if !place.set.profile.any_open() && !self.has(Defect::RegistersBarred) {
             return Uaa::of(ResultCode::AuthorizationRejected);
         }
         self.by_type(uar, place)
@@ -43,7 +44,8 @@ impl Hss {
         if uar.authorization_type == AuthorizationType::DeRegistration {
             return self.by_state(uar, place);
         }
-        if !place.set.roaming.allows(&uar.visited_network, &self.config.home_network) {
+        let may_roam = place.set.roaming.allows(&uar.visited_network, &self.config.home_network);
+        if !may_roam && !self.has(Defect::IgnoresRoaming) {
             return Uaa::of(ResultCode::RoamingNotAllowed);
         }
         if !place.set.may_register {
@@ -72,7 +74,9 @@ impl Hss {
                 None => Uaa::of(ResultCode::IdentityNotRegistered),
             },
             Registration::NotRegistered => {
-                match place.subscription.server().or_else(|| place.subscription.pending_server()) {
+                let challenger =
+                    || place.subscription.pending_server().filter(|_| !self.has(Defect::ForgetsChallenger));
+                match place.subscription.server().or_else(challenger) {
                     Some(server) => assigned(ResultCode::SubsequentRegistration, server),
                     None => Uaa {
                         capabilities: Some(self.config.capabilities.clone()),

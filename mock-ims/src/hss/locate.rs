@@ -1,4 +1,4 @@
-use ims::WildcardedImpu;
+use ims::{Defect, WildcardedImpu};
 
 use super::Hss;
 use super::directory::{Found, Place};
@@ -11,6 +11,7 @@ impl Hss {
             Found::Distinct(place) => self.locate_at(lir, place, None),
             Found::InRange(place, range) => self.locate_at(lir, place, Some(range)),
             Found::OfPool => Lia::of(ResultCode::IdentityNotRegistered),
+            Found::Unknown if self.has(Defect::CallsUnknownUnregistered) => Lia::of(ResultCode::IdentityNotRegistered),
             Found::Unknown => Lia::of(ResultCode::UserUnknown),
         }
     }
@@ -24,7 +25,8 @@ impl Hss {
         if let Some(server) = place.set.registration.server() {
             return Lia { server_name: Some(server.clone()), ..answer(ResultCode::Success) };
         }
-        if !place.set.unregistered_services && !lir.originating {
+        let served = place.set.unregistered_services || lir.originating || self.has(Defect::ServesUnregistered);
+        if !served {
             return Lia::of(ResultCode::IdentityNotRegistered);
         }
         // One S-CSCF serves a subscription, so a sibling set decides.

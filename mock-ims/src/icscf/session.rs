@@ -9,7 +9,7 @@ use crate::hop;
 use crate::policy;
 use crate::refusal::Refusal;
 use crate::relay::Turn;
-use ims::Impu;
+use ims::{Defect, Impu};
 use sip::headers::{MaxForwards, PAssertedIdentity, PProfileKey, PServedUser, Route};
 use sip::proxy;
 use sip::transaction::{ClientKey, ServerKey};
@@ -208,6 +208,7 @@ impl Icscf {
         let Ok(mut route) = to.name.as_str().parse::<sip::SipUri>() else {
             return self.relays.refuse(now, &mut self.front, key, &policy::no_scscf(true).into());
         };
+        let range = range.filter(|_| !self.has(Defect::ForgetsWildcard));
         let Some(session) = self.relays.owner(key) else { return };
         route.params.set_flag("lr");
         if session.originating {

@@ -3,7 +3,7 @@
 use super::register::{BindingKey, Register};
 use crate::cx::DigestAuthenticate;
 use crate::policy::Policy;
-use ims::{Impi, Impu};
+use ims::{Defect, Impi, Impu};
 use sip::digest::{self, Algorithm, DigestError, Ha1, Presented};
 use sip::headers::{AuthenticationInfo, CallId, Challenge, DigestCredentials, ProxyAuthenticate, WwwAuthenticate};
 use sip::{Entropy, Instant, Request, SipUri, Uri};
@@ -98,7 +98,8 @@ impl Authenticator {
             Err(DigestError::Malformed("response")) => return Verdict::Wrong,
             Err(_) => return Verdict::Unfit("malformed Digest credentials (RFC 7616 3.4)"),
         };
-        if !presented.uri.parse::<SipUri>().is_ok_and(|uri| serves(&uri)) {
+        let fits = presented.uri.parse::<SipUri>().is_ok_and(|uri| serves(&uri));
+        if !fits && !policy.defects.has(Defect::TakesAnyDigestUri) {
             return Verdict::Unfit("the Digest uri is not of this network (RFC 7616 3.4.6)");
         }
         let Some(user) = self.users.get_mut(impi).filter(|user| !user.vectors.is_empty()) else {
@@ -147,15 +148,23 @@ impl Authenticator {
         self.next_id += 1;
         let Some(user) = self.users.get_mut(impi) else { return Vec::new() };
         let Some(vector) = user.vectors.first() else { return Vec::new() };
-        let nonce = entropy.token(NONCE_CHARS);
-        let headers = policy
+        let mut nonce = entropy.token(NONCE_CHARS);
+        if policy.defects.has(Defect::RepeatsNonce) {
+            nonce = "0".repeat(NONCE_CHARS);
+        }
+        let stale = stale && !policy.defects.has(Defect::NeverStale);
+        let mut headers: Vec<_> = policy
             .algorithms()
             .filter(|algorithm| ha1(vector, *algorithm).is_some())
             .map(|algorithm| digest::challenge(algorithm, &vector.realm, &nonce, stale))
             .map(|challenge| WwwAuthenticate(Challenge::Digest(challenge)))
             .collect();
-        let mut replaced =
-            user.take_pending(|old| old.call_id == *call_id || (contact.is_some() && old.contact.as_ref() == contact));
+        if policy.defects.has(Defect::OffersWeakestFirst) {
+            headers.reverse();
+        }
+        let same_agent =
+            |old: &Pending| old.call_id == *call_id || (contact.is_some() && old.contact.as_ref() == contact);
+        let mut replaced = user.take_pending(|old| same_agent(old) && !policy.defects.has(Defect::KeepsOldChallenge));
         if user.pending.len() >= policy.max_nonces.max(1) {
             replaced.push(user.pending.remove(0));
         }
@@ -301,7 +310,7 @@ impl User {
             return if issued { Verdict::Wrong } else { Verdict::Challenge { stale: false } };
         };
         let fresh = match last_nc {
-            Some(last) => presented.nc > last,
+            Some(last) => presented.nc > last || policy.defects.has(Defect::IgnoresNc),
             None => pending && presented.nc > 0,
         };
         if !fresh {
@@ -311,8 +320,11 @@ impl User {
         let Some(ha1) = self.vectors.get(right).and_then(|vector| ha1(vector, algorithm)) else {
             return Verdict::Wrong;
         };
-        let info = digest::authentication_info(presented, ha1, None);
-        if right == 0 {
+        let mut info = digest::authentication_info(presented, ha1, None);
+        if policy.defects.has(Defect::WrongRspauth) {
+            info.params.set_quoted("rspauth", &presented.response);
+        }
+        if right == 0 && !policy.defects.has(Defect::KeepsOldPassword) {
             self.vectors.truncate(1);
         }
         Verdict::Accepted(info)

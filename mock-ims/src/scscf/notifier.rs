@@ -10,6 +10,7 @@ mod subscribe;
 use super::registrar::{BindingId, Gone, SetId};
 use super::{OwnRequest, Scscf};
 use document::{Document, Told, told_of};
+use ims::Defect;
 use ims::profile::ServiceProfile;
 use ims::reginfo::{self, ContactEvent};
 use sip::dialog::{self, Dialog, DialogId};
@@ -163,12 +164,18 @@ impl Scscf {
             let changes = std::mem::take(&mut watch.changes);
             let told = Document { now, set, told: &watch.profile, full, changes: &changes };
             let body = told.info(watch.version).to_xml();
-            watch.version = watch.version.saturating_add(1);
+            if !self.policy.defects.has(Defect::RepeatsVersion) {
+                watch.version = watch.version.saturating_add(1);
+            }
             watch.in_flight = true;
             if let Some(set) = set {
                 watch.profile = set.profile.clone();
             }
             let over = watch.over;
+            if over.is_some() && self.policy.defects.has(Defect::EndsWatchesSilently) {
+                self.notifier.remove(id);
+                continue;
+            }
             let notify = watch.notify(now, &self.own_name.uri(), body);
             let last = over.is_some();
             let what = if last { OwnRequest::LastNotify } else { OwnRequest::Notify(id) };

@@ -6,14 +6,16 @@ use super::registrar::{Binding, Gone};
 use super::{Scheme, Scscf};
 use crate::cx::{AssignmentType, Capacity, CxPush, CxPushAnswer, Ppa, Ppr, ResultCode, Rta, Rtr};
 use ims::profile::{Identity, ServiceProfile};
-use ims::{Impi, Impu};
+use ims::{Defect, Impi, Impu};
 use sip::{Instant, Now};
 
 impl Scscf {
     /// Acts on a push, and gives the answer to it.
     pub fn push(&mut self, now: Now, push: CxPush) -> CxPushAnswer {
         let answer = match push {
+            CxPush::Rtr(_) if self.has(Defect::IgnoresRtr) => Rta { result: ResultCode::Success }.into(),
             CxPush::Rtr(rtr) => Rta { result: self.on_rtr(now.mono, &rtr) }.into(),
+            CxPush::Ppr(_) if self.has(Defect::IgnoresPpr) => Ppa { result: ResultCode::Success }.into(),
             CxPush::Ppr(ppr) => Ppa { result: self.on_ppr(now.mono, ppr) }.into(),
         };
         self.conclude(now.mono);

@@ -3,7 +3,7 @@
 use super::claim::Claim;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use ims::{Impi, Impu};
+use ims::{Defect, Impi, Impu};
 use sip::headers::{CallId, Contact, Contacts, Expires, PChargingVector, Path};
 use sip::{HeaderName, Request, StatusCode, Text, Uri};
 
@@ -86,7 +86,7 @@ impl Register {
             .elements(&HeaderName::Require)
             .filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag)))
             .collect();
-        if !unknown.is_empty() {
+        if !unknown.is_empty() && !policy.defects.has(Defect::IgnoresRequire) {
             return Err(Refusal::unsupported(&unknown));
         }
         let impu = public_identity(&request)?;
@@ -100,7 +100,8 @@ impl Register {
             cseq: request.cseq()?.number,
             change,
             path: request.headers.values(&HeaderName::Path).map(Text::from).collect(),
-            gruu: policy.gruu && request.headers.lists(&HeaderName::Supported, "gruu"),
+            gruu: (policy.gruu && request.headers.lists(&HeaderName::Supported, "gruu"))
+                || policy.defects.has(Defect::GivesGruusToAll),
             charging: request.headers.opt()?,
             request,
         })
@@ -167,23 +168,26 @@ impl Update {
             return Err(Refusal::bad_request("a Contact is no SIP URI"));
         }
         let asked = contact.expires().or(header).unwrap_or(policy.default_expires);
-        if asked > 0 && asked < policy.min_expires {
+        if asked > 0 && asked < policy.min_expires && !policy.defects.has(Defect::GrantsAnyMoment) {
             return Err(Refusal::too_brief(policy.min_expires));
         }
         let instance = contact.instance();
         let key = match (&instance, contact.reg_id()) {
             (Some(instance), Some(reg_id)) if outbound != Outbound::NotAsked => {
-                if outbound == Outbound::FirstHopLacksIt && asked > 0 {
+                let lacks = outbound == Outbound::FirstHopLacksIt && !policy.defects.has(Defect::TakesObForGranted);
+                if lacks && asked > 0 {
                     return Err(Refusal::new(
                         StatusCode::FIRST_HOP_LACKS_OUTBOUND_SUPPORT,
                         "reg-id, but no ob in the first hop's Path (RFC 5626 6)",
                     ));
                 }
+                let reg_id = if policy.defects.has(Defect::MergesFlows) { 1 } else { reg_id };
                 BindingKey::Flow { instance: instance.clone(), reg_id }
             }
             _ => BindingKey::Contact(contact.uri.clone()),
         };
-        Ok(Self { contact, key, expires: asked.min(policy.max_expires), instance })
+        let longest = if policy.defects.has(Defect::GrantsAnyLength) { u32::MAX } else { policy.max_expires };
+        Ok(Self { contact, key, expires: asked.min(longest), instance })
     }
 
     fn is_flow(&self) -> bool {

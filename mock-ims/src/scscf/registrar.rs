@@ -5,7 +5,7 @@ use super::register::{BindingKey, Change, Register, Update};
 use crate::refusal::Refusal;
 use ims::profile::ServiceProfile;
 use ims::reginfo::ContactEvent;
-use ims::{Impi, Impu, WildcardedImpu};
+use ims::{Defect, Defects, Impi, Impu, WildcardedImpu};
 use sip::headers::{CallId, Contact, Path, Route};
 use sip::{Entropy, HeaderName, Instant, SipUri, StatusCode, Text};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -165,12 +165,13 @@ impl Registrar {
 
     /// The rules of RFC 3261 §10.3 step 7 and of TS 33.203 P.3 on a REGISTER that is about to be
     /// acted on.
-    pub(crate) fn check(&self, register: &Register) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, register: &Register, defects: Defects) -> Result<(), Refusal> {
         let Some(set) = self.find(&register.impu) else { return Ok(()) };
         let own = || set.bindings.iter().filter(|binding| binding.impi == register.impi);
         // One Call-ID is one registration: a user agent that starts anew takes another.
         let scheme = register.claim.scheme();
-        if own().any(|binding| binding.call_id == register.call_id && binding.scheme != scheme) {
+        let switches = own().any(|binding| binding.call_id == register.call_id && binding.scheme != scheme);
+        if switches && !defects.has(Defect::SwitchesScheme) {
             return Err(Refusal::forbidden("the authentication scheme changes within a registration (TS 33.203 P.3)"));
         }
         let touched = |binding: &Binding| match &register.change {
@@ -179,7 +180,7 @@ impl Registrar {
             Change::Update(updates) => updates.iter().any(|update| update.key == binding.key),
         };
         let late = |binding: &Binding| binding.call_id == register.call_id && register.cseq <= binding.cseq;
-        if own().any(|binding| touched(binding) && late(binding)) {
+        if own().any(|binding| touched(binding) && late(binding)) && !defects.has(Defect::TakesOldCseq) {
             let reason = "the CSeq is not above that of the binding (RFC 3261 10.3)";
             return Err(Refusal::new(StatusCode::SERVER_INTERNAL_ERROR, reason));
         }

@@ -10,14 +10,15 @@ use crate::cx::{AssignmentType, AuthScheme, Maa, Mar, ResultCode, Saa, Sar};
 use crate::policy;
 use crate::refusal::Refusal;
 use ims::profile::{Identity, ServiceProfile};
-use ims::{Impi, Impu};
+use ims::{Defect, Impi, Impu};
 use sip::headers::AuthenticationInfo;
 use sip::transaction::ServerKey;
 use sip::{Instant, Peer, Rejection, Request, Response, StatusCode};
 
 impl Scscf {
     pub(super) fn on_register(&mut self, now: Instant, key: ServerKey, request: Request, from: Peer) {
-        if claims_auth_done(&request) && !self.trusted.iter().any(|node| node.is(&from)) {
+        let trusted = self.trusted.iter().any(|node| node.is(&from)) || self.has(Defect::ScscfTrustsAnybody);
+        if claims_auth_done(&request) && !trusted {
             let refusal = Refusal::forbidden("auth-done from a node that is not trusted (TS 33.203 U.1)");
             self.front.refuse(now, key, &request, &refusal);
             self.tell(Event::Audit { impi: None, what: format!("auth-done from {from}") });
@@ -31,7 +32,7 @@ impl Scscf {
             Ok(register) => register,
             Err(refusal) => return self.front.refuse(now, key, &request, &refusal),
         };
-        if let Err(refusal) = self.registrar.check(&register) {
+        if let Err(refusal) = self.registrar.check(&register, self.policy.defects) {
             return self.front.refuse(now, key, &request, &refusal);
         }
         match &register.claim {
@@ -84,7 +85,7 @@ impl Scscf {
             return self.expel(now, key, register, rejection);
         }
         // Another REGISTER of the same user may have overtaken this one while the HSS was asked.
-        if let Err(refusal) = self.registrar.check(&register) {
+        if let Err(refusal) = self.registrar.check(&register, self.policy.defects) {
             return self.front.refuse(now, key, &register.request, &refusal);
         }
         self.registrar.put_profile(&register.impu, profile);
@@ -93,6 +94,9 @@ impl Scscf {
 
     pub(super) fn on_challenges_expired(&mut self, now: Instant) {
         while let Some((impi, impu)) = self.authenticator.expire(now) {
+            if self.has(Defect::KeepsChallengesForEver) {
+                continue;
+            }
             if !self.registrar.is_registered(&impi, &impu) {
                 self.report(now, AssignmentType::AuthenticationTimeout, &impi, &impu);
             }
@@ -104,7 +108,7 @@ impl Scscf {
     pub(super) fn on_bindings_expired(&mut self, now: Instant) {
         for gone in self.registrar.expire(now) {
             self.tell_gone(now, &gone, Cause::Expired);
-            if gone.last {
+            if gone.last && !self.has(Defect::HidesLapse) {
                 self.report(now, AssignmentType::TimeoutDeregistration, &gone.binding.impi, &gone.binding.impu);
             }
         }
@@ -153,7 +157,7 @@ impl Scscf {
             if self.policy.barred_entities.contains(entity) {
                 return Some(policy::forbidden(format!("the {what} is barred (TS 33.203 X.3.2.3 step 7)")));
             }
-            if !allowed.contains(entity) {
+            if !allowed.contains(entity) && !self.has(Defect::TakesAnyEntity) {
                 let reason = format!("the {what} may not vouch for this user (TS 33.203 X.3.2.3 step 7)");
                 return Some(policy::forbidden(reason));
             }
@@ -222,7 +226,7 @@ impl Scscf {
         self.settle(register);
         self.forget_unless_registered(impi);
         let refusal = Refusal::forbidden("the digest response is wrong (TS 33.203 N.2.2.1)");
-        if self.registrar.is_registered(impi, impu) {
+        if self.registrar.is_registered(impi, impu) || self.has(Defect::HidesFailures) {
             self.front.refuse(now, key, &register.request, &refusal);
         } else {
             self.tell_hss(now, key, AssignmentType::AuthenticationFailure, register, refusal.answer(&register.request));
@@ -278,7 +282,8 @@ impl Scscf {
         // The HSS took one for registered, or for being challenged, who has nothing bound here: he
         // asked and registered nothing, or this S-CSCF lost its memory since.
         let unbound = !registered && (info.is_some() || register.change.only_removes());
-        if unbound || changes.gone.iter().any(|gone| gone.last) {
+        let told = (unbound || changes.gone.iter().any(|gone| gone.last)) && !self.has(Defect::HidesLeaving);
+        if told {
             self.tell_hss(now, key, AssignmentType::UserDeregistration, register, response);
         } else {
             self.front.respond(now, key, response);

@@ -19,7 +19,7 @@ use crate::policy;
 use crate::refusal::Refusal;
 use crate::relay::Turn;
 use ims::profile::{Identity, PublicIdentity, ServiceProfile};
-use ims::{Impu, WildcardedImpu};
+use ims::{Defect, Impu, WildcardedImpu};
 use sip::headers::{MaxForwards, PAssertedIdentity, PChargingVector, PProfileKey, PServedUser, RecordRoute};
 use sip::proxy;
 use sip::transaction::{ClientKey, ServerKey};
@@ -111,7 +111,8 @@ impl Scscf {
             true => (Role::Originating, self.calling(request)?),
             false => (Role::Terminating(Search::default()), self.called(request)?),
         };
-        if matches!(request.method, Method::Invite | Method::Subscribe | Method::Refer) {
+        let dialog = matches!(request.method, Method::Invite | Method::Subscribe | Method::Refer);
+        if dialog && !self.has(Defect::LeavesDialogs) {
             copy.headers.add_front(&RecordRoute::new(self.loose_route().into()));
         }
         let charging = request.headers.opt()?;
@@ -222,6 +223,7 @@ impl Scscf {
         let case = SessionCase::of(originating, served.set.is_some());
         match (entry_of(served, profile), originating) {
             (Some(entry), _) if !entry.barred => {}
+            (Some(_), false) if self.has(Defect::CallsBarred) => {}
             (Some(_), true) => {
                 return self.refuse(now, key, &Refusal::forbidden("the identity is barred (TS 24.229 §5.4.3.2)"));
             }

@@ -6,6 +6,7 @@ use super::event::Cause;
 use super::registrar::{Binding, BindingId, SetId};
 use super::session::Role;
 use crate::policy;
+use ims::Defect;
 use ims::profile::ServiceProfile;
 use sip::headers::{PCalledPartyId, PChargingVector, Route};
 use sip::proxy;
@@ -48,7 +49,7 @@ impl Scscf {
         };
         let sequential = preferences::is_sequential(&context.request);
         let mut groups = groups(set_id, &bindings, sequential);
-        if preferences::forks(&context.request) {
+        if preferences::forks(&context.request) && !self.has(Defect::RingsOne) {
             groups.reverse();
         } else {
             groups = groups.into_iter().take(1).map(|group| group.into_iter().take(1).collect()).collect();
@@ -136,7 +137,8 @@ impl Scscf {
     fn forget_flow(&mut self, now: Instant, target: &Target) {
         let bound = self.registrar.set(target.set).and_then(|set| set.binding(target.binding));
         // A binding that has moved to a new flow in the meantime stays, as does one by configuration.
-        if !bound.is_some_and(|bound| !bound.is_static() && bound.routes() == target.routes) {
+        let same = bound.is_some_and(|bound| !bound.is_static() && bound.routes() == target.routes);
+        if !same || self.has(Defect::KeepsDeadFlows) {
             return;
         }
         let gone = self.registrar.remove_bindings(target.set, &[target.binding]);

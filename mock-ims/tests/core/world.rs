@@ -128,7 +128,7 @@ impl World {
 
     pub(crate) fn build(policy: Policy, statics: bool) -> Self {
         let capabilities = ServerCapabilities { server_names: vec![server("scscf1")], ..Default::default() };
-        let config = HssConfig { home_network: "ims.example".into(), capabilities };
+        let config = HssConfig { home_network: "ims.example".into(), capabilities, defects: Default::default() };
         let mut hss = Hss::open(config, Box::new(MemoryStore::default())).unwrap();
         hss.provision_demo().unwrap();
         let candidate = |name, port| Candidate { name: server(name), peer: peer(port), capabilities: vec![] };

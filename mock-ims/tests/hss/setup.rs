@@ -38,6 +38,7 @@ pub(crate) fn config() -> HssConfig {
     HssConfig {
         home_network: "ims.example".into(),
         capabilities: ServerCapabilities { server_names: vec![server(S1)], ..ServerCapabilities::default() },
+        defects: Default::default(),
     }
 }
 

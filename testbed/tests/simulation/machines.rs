@@ -27,7 +27,7 @@ pub(crate) fn accept(edge: &Edge, origin: &str) -> upgrade::Accepted {
         .body(())
         .unwrap();
     let load = |_: Option<&epcscf::Origin>| upgrade::Load::default();
-    upgrade::check(&request.into_parts().0, &edge.policy().connection, edge.records(), load).unwrap()
+    upgrade::check(&request.into_parts().0, edge.policy(), edge.records(), load).unwrap()
 }
 
 pub(crate) fn local(port: u16) -> SocketAddr {

@@ -91,7 +91,7 @@ impl World {
         let now = Now { mono: Instant::from_millis(0), unix: UNIX_START };
         let mut dice = SeededEntropy::new(seed);
         let capabilities = ServerCapabilities { server_names: vec![server()], ..Default::default() };
-        let config = HssConfig { home_network: "ims.example".into(), capabilities };
+        let config = HssConfig { home_network: "ims.example".into(), capabilities, defects: Default::default() };
         let mut hss = Hss::open(config, Box::new(MemoryStore::default())).unwrap();
         hss.provision_demo().unwrap();
         for subscriber in people.iter().filter_map(Person::subscriber) {

@@ -7,7 +7,7 @@ use crate::scscf::Scscf;
 use crate::scscf::calls::{hops, is_own, set_hops};
 use crate::scscf::registrar::Registration;
 use crate::scscf::session::Served;
-use ims::Impu;
+use ims::{Defect, Impu};
 use sip::dialog::{self, Dialog, DialogId};
 use sip::headers::{Contact, Event, Expires, PAssertedIdentity, RecordRoute};
 use sip::transaction::ServerKey;
@@ -43,7 +43,7 @@ impl Scscf {
         let event_id = package(request)?;
         let set_id = served.set.ok_or_else(policy::not_registered)?;
         let set = self.registrar.set(set_id).ok_or_else(policy::not_registered)?;
-        if !may_watch(request, served, set) {
+        if !may_watch(request, served, set) && !self.has(Defect::LetsStrangersWatch) {
             let reason = "only the user and its eP-CSCF may watch a registration (TS 24.229 §5.4.2.1.1)";
             return Err(Refusal::forbidden(reason));
         }
