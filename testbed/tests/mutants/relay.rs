@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::mutants::{Hook, Mutant};
+use crate::mutant::{Hook, Mutant};
 use crate::spoil::Memory;
 
 /// Tasks that end with it.
@@ -51,21 +51,17 @@ pub(crate) async fn datagrams(
     near: Arc<UdpSocket>,
     far: Arc<UdpSocket>,
     node: SocketAddr,
-    hook: Option<Hook>,
-    memory: Arc<Memory>,
     senders: Arc<std::sync::Mutex<SocketAddr>>,
 ) {
     let mut buffer = vec![0; 65_536];
     loop {
         let Ok((length, from)) = near.recv_from(&mut buffer).await else { continue };
         *senders.lock().unwrap_or_else(PoisonError::into_inner) = from;
-        if let Some(octets) = spoilt(hook, &memory, &buffer[..length]) {
-            let octets = match far.local_addr() {
-                Ok(relay) => swapped(&octets, from, relay),
-                Err(_) => octets,
-            };
-            let _ = far.send_to(&octets, node).await;
-        }
+        let octets = match far.local_addr() {
+            Ok(relay) => swapped(&buffer[..length], from, relay),
+            Err(_) => buffer[..length].to_vec(),
+        };
+        let _ = far.send_to(&octets, node).await;
     }
 }
 
@@ -97,15 +93,15 @@ pub(crate) async fn websockets(
     server: TlsAcceptor,
     client: TlsConnector,
     node: SocketAddr,
-    mutant: &'static Mutant,
+    mutant: Mutant,
     memory: Arc<Memory>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
-        let (server, client, memory) = (server.clone(), client.clone(), Arc::clone(&memory));
+        let (server, client, memory, mutant) = (server.clone(), client.clone(), Arc::clone(&memory), mutant.clone());
         connections.spawn(async move {
-            let _ = connection(stream, server, client, node, mutant, &memory).await;
+            let _ = connection(stream, server, client, node, &mutant, &memory).await;
         });
         while connections.try_join_next().is_some() {}
     }
@@ -116,7 +112,7 @@ async fn connection(
     server: TlsAcceptor,
     client: TlsConnector,
     node: SocketAddr,
-    mutant: &'static Mutant,
+    mutant: &Mutant,
     memory: &Memory,
 ) -> std::io::Result<()> {
     let mut script = server.accept(stream).await?;

@@ -17,23 +17,27 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
 use trace::Record;
 
-use crate::mutants::Mutant;
+use crate::mutant::Mutant;
 use crate::relay::{self, Running};
 use crate::spoil::Memory;
 
 /// Our nodes with one defect.
 pub(crate) struct Spoiled {
     nodes: Arc<OwnNodes>,
-    mutant: &'static Mutant,
+    mutant: Mutant,
 }
 
 impl Spoiled {
-    pub(crate) fn new(nodes: Arc<OwnNodes>, mutant: &'static Mutant) -> Self {
+    pub(crate) fn new(nodes: Arc<OwnNodes>, mutant: Mutant) -> Self {
         Self { nodes, mutant }
     }
 
     fn setup(&self, setup: &Setup) -> Setup {
-        self.mutant.settings.iter().fold(setup.clone(), |setup, (name, value)| setup.with(name, value))
+        let setup = self.mutant.settings.iter().fold(setup.clone(), |setup, (name, value)| setup.with(name, value));
+        match self.mutant.defects.is_empty() {
+            true => setup,
+            false => setup.with("defects", serde_json::to_string(&self.mutant.defects).unwrap()),
+        }
     }
 
     async fn spoil_edge(&self, setup: &Setup, log: &Log) -> Outcome<EdgeUnderTest> {
@@ -48,7 +52,8 @@ impl Spoiled {
             let addr = listener.local_addr().map_err(own)?;
             let client = connector(&self.nodes.pki().ca_pem).map_err(own)?;
             let server = TlsAcceptor::from(self.nodes.pki().server());
-            running.spawn(relay::websockets(listener, server, client, it.wss.addr, self.mutant, Arc::clone(&memory)));
+            let (addr_of_node, mutant) = (it.wss.addr, self.mutant.clone());
+            running.spawn(relay::websockets(listener, server, client, addr_of_node, mutant, Arc::clone(&memory)));
             it.wss.addr = addr;
         }
         if self.mutant.is_on_mw()
@@ -62,16 +67,8 @@ impl Spoiled {
             it.mw = Some(Source { addr: near.local_addr().map_err(own)?, ..mw });
             let script = Arc::new(Mutex::new(it.core.addr()));
             // On this hop the script is the core: what the node says comes first.
-            let (to_node, from_node) = (self.mutant.to_epcscf, self.mutant.from_epcscf);
-            running.spawn(relay::datagrams(
-                near.clone(),
-                far.clone(),
-                mw.addr,
-                to_node,
-                memory.clone(),
-                script.clone(),
-            ));
-            running.spawn(relay::back(far, near, from_node, memory, script));
+            running.spawn(relay::datagrams(near.clone(), far.clone(), mw.addr, script.clone()));
+            running.spawn(relay::back(far, near, self.mutant.from_epcscf, memory, script));
         }
         it.control = Arc::new(Keeping { inner: it.control, _running: running });
         Ok(it)
@@ -79,10 +76,9 @@ impl Spoiled {
 
     async fn spoil_core(&self, setup: &Setup, log: &Log) -> Outcome<CoreUnderTest> {
         let mut it = self.nodes.core(&self.setup(setup), log).await?;
-        if self.mutant.to_core.is_none() && self.mutant.from_core.is_none() {
+        if self.mutant.from_core.is_none() {
             return Ok(it);
         }
-        let memory = Arc::new(Memory::default());
         let mut running = Running::default();
         let place = it.edge.addr();
         let edge = node("epcscf", "icscf", log).await?;
@@ -92,9 +88,8 @@ impl Spoiled {
         let entry = it.entry.addr;
         it.entry.addr = near.local_addr().map_err(own)?;
         let script = Arc::new(Mutex::new(it.edge.addr()));
-        let (to_node, from_node) = (self.mutant.to_core, self.mutant.from_core);
-        running.spawn(relay::datagrams(near.clone(), far.clone(), entry, to_node, memory.clone(), script.clone()));
-        running.spawn(relay::back(far, near, from_node, memory, script));
+        running.spawn(relay::datagrams(near.clone(), far.clone(), entry, script.clone()));
+        running.spawn(relay::back(far, near, self.mutant.from_core, Arc::new(Memory::default()), script));
         it.control = Arc::new(Keeping { inner: it.control, _running: running });
         Ok(it)
     }
@@ -102,7 +97,7 @@ impl Spoiled {
 
 impl Lab for Spoiled {
     fn system(&self) -> String {
-        self.mutant.name.into()
+        self.mutant.name.to_string()
     }
 
     fn parallel(&self) -> usize {
