@@ -228,6 +228,40 @@ defects! {
         /// does not tell unknown from unregistered
         CallsUnknownUnregistered
     }
+    "WWSF" {
+        /// calls its tokens no access tokens
+        NamesNoTokenType
+        /// gives its tokens another scope
+        NamesNoScope
+        /// gives all tokens one jti
+        RepeatsJti
+        /// says that tokens last shorter than they do
+        OutlastsItsWord
+        /// lets tokens be cached
+        LetsTokensBeCached
+        /// tells in the token by which name the person logs in
+        TellsLoginName
+        /// publishes the newest key alone
+        UnpublishesOldKeys
+        /// goes on with a session that was planted
+        TakesPlantedSession
+        /// keeps a session over the logout
+        KeepsSessionOverLogout
+        /// keeps sessions for ever
+        KeepsSessionsForEver
+        /// shows the session cookie to scripts
+        ShowsCookieToScripts
+        /// lets passwords be guessed
+        LetsPasswordsBeGuessed
+        /// lets pages of every origin ask
+        AllowsEveryOrigin
+        /// takes what a form can send
+        TakesForms
+        /// gives all guests one identity
+        GivesGuestsOneIdentity
+        /// does not say what its page may do
+        SendsNoPagePolicy
+    }
 }
 
 /// The defects of a node: none, but in tests.

@@ -2,7 +2,7 @@ mod guests;
 
 use std::path::PathBuf;
 
-use ims::Scenario;
+use ims::{Defect, Defects, Scenario};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::keys::SigningAlg;
@@ -67,6 +67,9 @@ pub struct Config {
     pub guests: Guests,
     /// A rogue's pretence.
     pub impersonate: Option<Impersonation>,
+    /// Rules that are broken on purpose, in tests.
+    #[serde(default, skip_serializing_if = "Defects::is_empty")]
+    pub defects: Defects,
 }
 
 /// What a WWSF is to the operator.
@@ -163,6 +166,7 @@ impl Config {
             login: LoginLimits::default(),
             guests: Guests::default(),
             impersonate: None,
+            defects: Defects::NONE,
         }
     }
 
@@ -254,6 +258,10 @@ impl Config {
             true => vec![format!("{}/api/token", self.origin)],
             false => self.authz_servers.clone(),
         }
+    }
+
+    pub(crate) fn has(&self, defect: Defect) -> bool {
+        self.defects.has(defect)
     }
 
     pub(crate) fn wss_origin(&self) -> Result<String, ConfigError> {

@@ -240,7 +240,7 @@ fn app(
     Ok(Arc::new(App {
         wwsf_id: config.wwsf_id.as_str().into(),
         issuer: Issuer::new(&config),
-        cookie: Cookie::of(&config.origin),
+        cookie: Cookie::of(&config.origin, config.defects),
         sessions: Mutex::new(Sessions::new(config.session_lifetime)),
         limits: Limits::new(&config),
         pages: Pages::render(&config, &assets)?,

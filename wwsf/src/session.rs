@@ -6,7 +6,7 @@ use std::fmt;
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ims::Secret;
+use ims::{Defect, Defects, Secret};
 
 use crate::entropy::{self, NoEntropy};
 use crate::origin::Origin;
@@ -49,15 +49,16 @@ impl fmt::Debug for SessionKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Cookie {
     name: String,
+    defects: Defects,
 }
 
 impl Cookie {
-    pub(crate) fn of(origin: &Origin) -> Self {
+    pub(crate) fn of(origin: &Origin, defects: Defects) -> Self {
         let name = match origin.port() {
             Some(port) => format!("__Host-session-{port}"),
             None => "__Host-session".into(),
         };
-        Self { name }
+        Self { name, defects }
     }
 
     /// The session that a request comes with.
@@ -84,7 +85,8 @@ impl Cookie {
     }
 
     fn header(&self, value: &str, max_age: u64) -> Option<HeaderValue> {
-        let text = format!("{}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict", self.name);
+        let http_only = if self.defects.has(Defect::ShowsCookieToScripts) { "" } else { "HttpOnly; " };
+        let text = format!("{}={value}; Path=/; Max-Age={max_age}; Secure; {http_only}SameSite=Strict", self.name);
         let mut header = HeaderValue::from_str(&text).ok()?;
         header.set_sensitive(true);
         Some(header)
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_cookie_comes_back_as_it_was_set() {
-        let cookie = Cookie::of(&Origin::parse("https://localhost:8443").unwrap());
+        let cookie = Cookie::of(&Origin::parse("https://localhost:8443").unwrap(), Defects::NONE);
         let id = SessionId::random().unwrap();
         let set = cookie.set(&id, 60).unwrap();
         let set = set.to_str().unwrap();
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn cookies_of_two_ports_have_two_names_and_the_default_port_none() {
-        let name = |origin| Cookie::of(&Origin::parse(origin).unwrap()).name;
+        let name = |origin| Cookie::of(&Origin::parse(origin).unwrap(), Defects::NONE).name;
         assert_eq!(name("https://localhost:8443"), "__Host-session-8443");
         assert_eq!(name("https://localhost:9443"), "__Host-session-9443");
         assert_eq!(name("https://wwsf.ims.example"), "__Host-session");
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_was_not_made_here_is_no_session() {
-        let cookie = Cookie::of(&Origin::parse("https://localhost").unwrap());
+        let cookie = Cookie::of(&Origin::parse("https://localhost").unwrap(), Defects::NONE);
         for value in ["", "__Host-session=", "__Host-session=short", "session=x", "__Host-session=\"é\""] {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_bytes(value.as_bytes()).unwrap());

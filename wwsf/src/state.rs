@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderMap;
 use axum::http::{HeaderName, HeaderValue};
+use ims::Defect;
 
 use crate::assets::Assets;
 use crate::config::Config;
@@ -49,6 +50,7 @@ impl App {
         let Some(key) = self.cookie.read(headers).map(|id| id.key()) else {
             return Ok(None);
         };
+        let now = if self.config.has(Defect::KeepsSessionsForEver) { 0 } else { now };
         let username = self.sessions().find(&key, now).map(str::to_owned);
         let Some(username) = username else {
             return Ok(None);

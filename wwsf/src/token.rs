@@ -2,7 +2,7 @@
 //! must be in it, not how; the claims are the testbed's profile.
 
 use ims::token::{Claims, Reg};
-use ims::{Impi, Impu, Token};
+use ims::{Defect, Defects, Impi, Impu, Token};
 use jsonwebtoken::{Header, encode};
 
 use crate::config::Config;
@@ -16,6 +16,7 @@ pub(crate) struct Issuer {
     aud: String,
     scope: String,
     lifetime: u64,
+    defects: Defects,
 }
 
 /// What a token is to say about its holder.
@@ -40,6 +41,7 @@ impl Issuer {
             aud: config.audience.clone(),
             scope: config.scope.clone(),
             lifetime: config.token_lifetime,
+            defects: config.defects,
         }
     }
 
@@ -52,14 +54,17 @@ impl Issuer {
     pub(crate) fn issue(&self, keys: &KeyRing, grant: Grant, now: u64) -> Result<Token, IssueError> {
         let key = keys.active().ok_or(KeyError::Unusable)?;
         let mut header = Header::new(key.alg.jws());
-        header.typ = Some("at+jwt".into());
+        header.typ = Some("at+jwt".into()).filter(|_| !self.defects.has(Defect::NamesNoTokenType));
         header.kid = Some(key.kid.as_str().to_owned());
-        let claims = self.claims(grant, entropy::random_id()?, now);
+        let jti = if self.defects.has(Defect::RepeatsJti) { "1".into() } else { entropy::random_id()? };
+        let claims = self.claims(grant, jti, now);
         let token = encode(&header, &claims, &key.encoding_key()?).map_err(|_| KeyError::Unusable)?;
         Ok(Token::new(token))
     }
 
     fn claims(&self, grant: Grant, jti: String, now: u64) -> Claims {
+        let lifetime = if self.defects.has(Defect::OutlastsItsWord) { 2 * self.lifetime } else { self.lifetime };
+        let scope = if self.defects.has(Defect::NamesNoScope) { "openid" } else { &self.scope };
         Claims {
             iss: self.iss.clone(),
             aud: vec![self.aud.clone()],
@@ -67,9 +72,9 @@ impl Issuer {
             client_id: self.client_id.clone(),
             iat: now,
             nbf: Some(now),
-            exp: now.saturating_add(self.lifetime),
+            exp: now.saturating_add(lifetime),
             jti,
-            scope: self.scope.clone(),
+            scope: scope.to_owned(),
             impi: grant.impi,
             impu: grant.impus,
             reg: Some(grant.reg),

@@ -117,7 +117,7 @@ impl Lab for Spoiled {
     }
 
     fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>> {
-        self.nodes.wwsf(setup, log)
+        Box::pin(async move { self.nodes.wwsf(&self.setup(setup), log).await })
     }
 
     fn has_wic(&self) -> bool {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use ims::Defect;
 
 use crate::clock;
 use crate::problem::Problem;
@@ -15,7 +16,9 @@ use crate::state::App;
 /// Five minutes of caching do not delay a rotation: a verifier asks again when
 /// it meets an unknown `kid`.
 pub(crate) async fn jwks(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let keys = app.keys.current().jwks(clock::unix_now()).map_err(|error| {
+    // So late, a key that was retired is published no more.
+    let now = if app.config.has(Defect::UnpublishesOldKeys) { u64::MAX } else { clock::unix_now() };
+    let keys = app.keys.current().jwks(now).map_err(|error| {
         tracing::error!(wwsf = %app.wwsf_id, %error, "no key set");
         Problem::internal()
     })?;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use ims::token::Reg;
-use ims::{Impi, Impu, Token};
+use ims::{Defect, Impi, Impu, Token};
 use serde::Serialize;
 
 use crate::clock;
@@ -61,7 +61,8 @@ pub(crate) async fn token(
         realm: &app.config.realm,
     })
     .into_response();
-    let mut response = (Extension(identities), [(header::CACHE_CONTROL, "no-store")], body).into_response();
+    let kept = if app.config.has(Defect::LetsTokensBeCached) { "max-age=600" } else { "no-store" };
+    let mut response = (Extension(identities), [(header::CACHE_CONTROL, kept)], body).into_response();
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -72,7 +73,7 @@ fn user_grant(app: &App, keys: &KeyRing, user: UserRecord) -> Grant {
     let guests = &app.config.guests;
     let of_range = guests.enabled && user.impus.iter().all(|impu| guests.range.matches(impu));
     Grant {
-        sub: keys.subject(&user.username),
+        sub: if app.config.has(Defect::TellsLoginName) { user.username } else { keys.subject(&user.username) },
         impi: user.impi,
         impus: user.impus,
         reg: if of_range { guests.reg } else { Reg::Tna },
@@ -112,7 +113,8 @@ fn guest_grant(
             Problem::internal()
         }
     })?;
-    let impu = guests.impu(lease.number).map_err(|_| Problem::internal())?;
+    let number = if app.config.has(Defect::GivesGuestsOneIdentity) { 1 } else { lease.number };
+    let impu = guests.impu(number).map_err(|_| Problem::internal())?;
     let grant = Grant {
         sub: format!("anon-{}", keys.subject(id.key().as_str())),
         impi: impu.to_impi_default().map_err(|_| Problem::internal())?,

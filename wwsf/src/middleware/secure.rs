@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use ims::Defect;
 
 use crate::config::{Config, ConfigError};
 use crate::origin::Origin;
@@ -46,6 +47,9 @@ pub(crate) fn secure_headers(config: &Config) -> Result<Vec<(HeaderName, HeaderV
         fixed("cross-origin-opener-policy", "same-origin"),
         fixed("cross-origin-resource-policy", "same-origin"),
     ];
+    if config.has(Defect::SendsNoPagePolicy) {
+        headers.remove(0);
+    }
     if !is_loopback(&config.origin) {
         headers.push(fixed("strict-transport-security", "max-age=31536000"));
     }

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ims::Defect;
 
 use super::cors::allowed_origin;
 use crate::config::Config;
@@ -20,7 +21,7 @@ pub(crate) async fn state_change(State(app): State<Arc<App>>, request: Request, 
     if !is_own_page(&app.config, request.headers()) {
         return Problem::cross_site().into_response();
     }
-    if !is_json(request.headers()) {
+    if !is_json(request.headers()) && !app.config.has(Defect::TakesForms) {
         return Problem::not_json().into_response();
     }
     next.run(request).await
