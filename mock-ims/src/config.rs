@@ -117,7 +117,11 @@ impl Config {
         Ok(HssConfig { home_network, capabilities, defects: self.policy.defects })
     }
 
-    pub(crate) fn icscf(&self, own: SocketAddr, scscf: SocketAddr) -> Result<icscf::Config, ConfigError> {
+    /// What the I-CSCF at `own` is told, with the S-CSCF at `scscf`.
+    ///
+    /// # Errors
+    /// When a name is not a host, or there is no domain.
+    pub fn icscf(&self, own: SocketAddr, scscf: SocketAddr) -> Result<icscf::Config, ConfigError> {
         let transport = if self.tcp { Transport::Tcp } else { Transport::Udp };
         let candidate =
             Candidate { name: self.server_name()?, peer: Peer::new(transport, scscf), capabilities: Vec::new() };
@@ -133,7 +137,11 @@ impl Config {
         })
     }
 
-    pub(crate) fn scscf(&self, icscf: SocketAddr, own: SocketAddr) -> Result<scscf::Config, ConfigError> {
+    /// What the S-CSCF at `own` is told, with the I-CSCF at `icscf`.
+    ///
+    /// # Errors
+    /// When a name is not a host, or a contact no SIP URI.
+    pub fn scscf(&self, icscf: SocketAddr, own: SocketAddr) -> Result<scscf::Config, ConfigError> {
         let transport = if self.tcp { Transport::Tcp } else { Transport::Udp };
         Ok(scscf::Config {
             name: self.server_name()?,

@@ -24,5 +24,5 @@ pub use config::{Config, ConfigError, StaticSet};
 pub use icscf::Icscf;
 pub use network::{Network, StaticRoute};
 pub use scscf::Scscf;
-pub use server::{Running, Server, StartError, Taps};
+pub use server::{Answering, Cscf, CxPeer, Running, Server, StartError, Taps};
 pub use trust::{TrustedNode, TrustedNodeError};

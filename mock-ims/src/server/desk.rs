@@ -1,5 +1,6 @@
 //! The HSS's thread. A commit waits for the disk, which no task of the runtime may.
 
+use super::cx::{Answering, CxPeer};
 use crate::cx::{CxAnswer, CxPush, CxRequest, ResultCode};
 use crate::hss::{AdminAnswer, AdminError, AdminRequest, Hss, Push};
 use ims::profile::Identity;
@@ -43,18 +44,6 @@ impl Desk {
             }
         });
         Self { jobs: Arc::new(Mutex::new(Some(jobs))), thread: Arc::new(Mutex::new(Some(thread))) }
-    }
-
-    /// Hands a Cx request over, after what was handed over before; the answer is waited for later.
-    /// `None` when the HSS is gone or has too much to do.
-    pub(super) fn ask(&self, request: CxRequest) -> impl Future<Output = Option<CxAnswer>> + Send + use<> {
-        let (tx, rx) = oneshot::channel();
-        let reply = Box::new(move |answer| drop(tx.send(answer)));
-        let submitted = self.submit(Job::Cx(Box::new(request), reply));
-        async move {
-            submitted?;
-            rx.await.ok()
-        }
     }
 
     /// Has `f` run on the HSS, after what was handed over before; what it gives is waited for
@@ -101,6 +90,20 @@ impl Desk {
 
     fn submit(&self, job: Job) -> Option<()> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.try_send(job).ok()
+    }
+}
+
+impl CxPeer for Desk {
+    /// Has the HSS answer, after what was handed over before; `None` when it is gone or has too much
+    /// to do.
+    fn ask(&self, request: CxRequest) -> Answering {
+        let (tx, rx) = oneshot::channel();
+        let reply = Box::new(move |answer| drop(tx.send(answer)));
+        let submitted = self.submit(Job::Cx(Box::new(request), reply));
+        Box::pin(async move {
+            submitted?;
+            rx.await.ok()
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use sip::{FlowId, Instant, Now, Peer};
 pub(super) struct Logged<N>(pub(super) N);
 
 /// A node that tells what happened.
-pub(super) trait Eventful {
+pub trait Eventful {
     /// Writes down everything that waits to be told.
     fn log(&mut self);
 }
