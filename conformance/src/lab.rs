@@ -6,12 +6,10 @@ mod setup;
 use std::sync::Arc;
 
 use crate::Boxed;
-use crate::script::{Log, Node, SigningKey, Source, Target, Waf};
-use crate::verdict::Outcome;
+use crate::script::{Hss, Log, Node, SigningKey, Source, Target, Waf};
+use crate::verdict::{Outcome, Stop};
 
-pub use control::{
-    Authentication, Controlled, CoreControl, CxAsk, CxReply, EdgeControl, NewSubscriber, Operation, WwsfControl,
-};
+pub use control::{Authentication, Controlled, CoreControl, EdgeControl, NewSubscriber, Operation, WwsfControl};
 pub use setup::Setup;
 
 /// Gives systems under test to purposes.
@@ -30,6 +28,17 @@ pub trait Lab: Send + Sync {
 
     /// A core or a registrar, with the script in the eP-CSCF's place.
     fn core<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<CoreUnderTest>>;
+
+    /// An I-CSCF alone, with the script in the place of all its neighbours. Cx is no wire that a script
+    /// could stand on, so only a lab that starts the node itself has one.
+    fn icscf<'a>(&'a self, _setup: &'a Setup, _log: &'a Log) -> Boxed<'a, Outcome<IcscfUnderTest>> {
+        Box::pin(async { Err(no_cx("I-CSCF")) })
+    }
+
+    /// An S-CSCF alone, as [`Lab::icscf`].
+    fn scscf<'a>(&'a self, _setup: &'a Setup, _log: &'a Log) -> Boxed<'a, Outcome<ScscfUnderTest>> {
+        Box::pin(async { Err(no_cx("S-CSCF")) })
+    }
 
     /// A WWSF.
     fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>>;
@@ -95,6 +104,54 @@ pub struct CoreUnderTest {
     pub users: Vec<Subscriber>,
     /// What else can be asked of the system.
     pub control: Arc<dyn CoreControl>,
+}
+
+/// An I-CSCF, and the script around it.
+pub struct IcscfUnderTest {
+    /// Where requests go.
+    pub entry: Source,
+    /// The script in the eP-CSCF's place, which the I-CSCF trusts.
+    pub edge: Node,
+    /// The script in the place of each S-CSCF that it knows, in the order of its configuration.
+    pub scscfs: Vec<ScriptedScscf>,
+    /// The script in the HSS's place.
+    pub hss: Hss,
+    /// The home domain.
+    pub home: String,
+    /// What else can be asked of the system.
+    pub control: Arc<dyn CoreControl>,
+}
+
+/// An S-CSCF's place.
+pub struct ScriptedScscf {
+    /// Its name: a SIP URI.
+    pub name: String,
+    /// What the I-CSCF takes it to be capable of.
+    pub capabilities: Vec<u32>,
+    /// Its Mw.
+    pub node: Node,
+}
+
+/// An S-CSCF, and the script around it.
+pub struct ScscfUnderTest {
+    /// Where requests go.
+    pub entry: Source,
+    /// The script in the I-CSCF's place, whose word on `auth-done` counts.
+    pub icscf: Node,
+    /// The script in the eP-CSCF's place, which Path and Route lead to.
+    pub edge: Node,
+    /// The script in the HSS's place.
+    pub hss: Hss,
+    /// Its name: a SIP URI.
+    pub name: String,
+    /// The home domain.
+    pub home: String,
+    /// What else can be asked of the system.
+    pub control: Arc<dyn CoreControl>,
+}
+
+fn no_cx(node: &str) -> Stop {
+    Stop::NotApplicable(format!("the {node} cannot be had alone: its Cx is not reached from here"))
 }
 
 /// A provisioned subscriber.

@@ -4,10 +4,11 @@
 //! - [`engine`] runs them against a [`Lab`](lab::Lab), which starts or finds the system under test,
 //!   and gives a [`Report`](report::Report).
 //! - [`script`] plays the peers of that system: a WIC that may send anything, the core, an eP-CSCF,
-//!   a WAF with its keys. Every wait in it is bounded, and every message is logged.
+//!   an HSS, a WAF with its keys. Every wait in it is bounded, and every message is logged.
 //! - [`profile`] describes somebody else's system: where it is, and what it claims.
 
 pub mod catalogue;
+pub mod cx;
 pub mod engine;
 pub mod lab;
 pub mod profile;

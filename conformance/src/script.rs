@@ -6,6 +6,7 @@
 
 mod error;
 mod frame;
+mod hss;
 mod http;
 mod log;
 mod msg;
@@ -19,6 +20,7 @@ pub mod digest;
 
 pub use error::ScriptError;
 pub use frame::{Frame, Opcode};
+pub use hss::{Asker, CxEnd, Hss, Pushed, Question};
 pub use http::{HttpAnswer, Upgrade, http};
 pub use log::Log;
 pub use msg::Msg;

@@ -1,10 +1,13 @@
 //! What a purpose's code works with.
 
+mod at_edge;
 mod caller;
 mod core;
 mod dialog;
 mod edge;
+mod icscf;
 mod person;
+mod scscf;
 pub mod ua;
 mod web;
 
@@ -20,11 +23,16 @@ use crate::lab::{CoreControl, EdgeControl, Lab, Setup, WwsfControl};
 use crate::script::Log;
 use crate::verdict::{Outcome, Stop};
 
-pub use self::core::{Core, tls};
+use at_edge::vouch;
+
+pub use self::core::Core;
+pub use at_edge::{AtEdge, tls};
 pub use caller::AtCore;
 pub use dialog::{SDP, answer_of_wic, in_dialog, response_of_wic};
 pub use edge::{Admitted, Edge};
+pub use icscf::Icscf;
 pub use person::Person;
+pub use scscf::{Scscf, profile};
 pub(crate) use web::read as read_token;
 pub use web::{Browser, Granted, Web};
 
@@ -112,6 +120,26 @@ impl Tester {
         let core = self.lab.core(&setup, &self.log).await?;
         self.controls.push(Control::Core(Arc::clone(&core.control)));
         Ok(Core::new(core, self.limits, self.salt.clone()))
+    }
+
+    /// An I-CSCF alone.
+    ///
+    /// # Errors
+    /// When there is none to be had, or not with these settings.
+    pub async fn icscf(&mut self, setup: Setup) -> Outcome<Icscf> {
+        let icscf = self.lab.icscf(&setup, &self.log).await?;
+        self.controls.push(Control::Core(Arc::clone(&icscf.control)));
+        Ok(Icscf::new(icscf, self.limits, self.salt.clone()))
+    }
+
+    /// An S-CSCF alone.
+    ///
+    /// # Errors
+    /// When there is none to be had, or not with these settings.
+    pub async fn scscf(&mut self, setup: Setup) -> Outcome<Scscf> {
+        let scscf = self.lab.scscf(&setup, &self.log).await?;
+        self.controls.push(Control::Core(Arc::clone(&scscf.control)));
+        Ok(Scscf::new(scscf, self.limits, self.salt.clone()))
     }
 
     /// A WWSF.

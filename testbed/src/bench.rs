@@ -2,6 +2,8 @@
 //! its neighbours.
 
 mod core;
+mod cscf;
+mod cx;
 mod edge;
 mod logs;
 mod web;
@@ -9,7 +11,7 @@ mod web;
 use crate::config::{apply, merge};
 use anyhow::Result;
 use conformance::Boxed;
-use conformance::lab::{CoreUnderTest, EdgeUnderTest, Lab, Setup, WwsfUnderTest};
+use conformance::lab::{CoreUnderTest, EdgeUnderTest, IcscfUnderTest, Lab, ScscfUnderTest, Setup, WwsfUnderTest};
 use conformance::script::{Log, Pki, ScriptError, SigningKey};
 use conformance::tester::Limits;
 use conformance::verdict::{Outcome, Stop};
@@ -84,6 +86,14 @@ impl Lab for OwnNodes {
 
     fn core<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<CoreUnderTest>> {
         Box::pin(core::start(self, setup, log))
+    }
+
+    fn icscf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<IcscfUnderTest>> {
+        Box::pin(cscf::icscf(self, setup, log))
+    }
+
+    fn scscf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<ScscfUnderTest>> {
+        Box::pin(cscf::scscf(self, setup, log))
     }
 
     fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>> {

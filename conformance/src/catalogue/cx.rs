@@ -1,8 +1,13 @@
 //! TP-CX: the HSS's decisions (TS 29.228).
 
-use crate::lab::{Authentication, CxAsk, CxReply, NewSubscriber};
+use ims::profile::PublicIdentity;
+use sip::digest::{Algorithm, Ha1};
+
+use crate::cx::assignment::{AUTHENTICATION_FAILURE, REGISTRATION, UNREGISTERED_USER, USER_DEREGISTRATION};
+use crate::cx::{CxAsk, CxPush, CxReply};
+use crate::lab::{Authentication, NewSubscriber, Setup};
 use crate::purpose::purposes;
-use crate::tester::{Core, Tester};
+use crate::tester::{Core, Tester, profile};
 use crate::verdict::Outcome;
 
 purposes! {
@@ -62,7 +67,8 @@ purposes! {
     }
     "CX-11" Scscf Any Requirement "29.228 §6.2.1" {
         "User data that is too much, or not understood, is told apart",
-        "PPR with 1000 identities; with another document; with one identity" => "5008; 5009; success",
+        given "a registered user",
+        "PPR with 1000 identities; whose default identity is not in it; with one identity" => "5008; 5009; success",
         test(ppr_documents),
     }
     "CX-12" Hss Any Requirement "29.228 §6.1.2.1" {
@@ -144,6 +150,7 @@ impl User {
             wildcard: None,
             kind,
             server: server.into(),
+            has_data: false,
         }
     }
 
@@ -151,11 +158,6 @@ impl User {
         CxAsk::Lir { impu: self.impu.clone(), originating }
     }
 }
-
-const REGISTRATION: u32 = 1;
-const UNREGISTERED_USER: u32 = 3;
-const USER_DEREGISTRATION: u32 = 5;
-const AUTHENTICATION_FAILURE: u32 = 9;
 
 /// Asks, and checks the code; the whole answer.
 async fn expect(t: &mut Tester, core: &mut Core, ask: CxAsk, code: u32, experimental: bool) -> Outcome<CxReply> {
@@ -217,7 +219,7 @@ async fn mar_unknown(t: &mut Tester) -> Outcome {
 async fn mar_other_scheme(t: &mut Tester) -> Outcome {
     let (mut core, hugo) = provisioned(t, |_| {}).await?;
     let reply = expect(t, &mut core, hugo.mar("Digest-AKAv1-MD5"), 5006, true).await?;
-    t.check(reply.ha1.is_empty(), "there is an HA1")
+    t.check(reply.digest.is_none(), "there is an HA1")
 }
 
 async fn uar_challenged(t: &mut Tester) -> Outcome {
@@ -265,11 +267,12 @@ async fn sar_key(t: &mut Tester) -> Outcome {
         wildcard,
         kind: UNREGISTERED_USER,
         server: S1.into(),
+        has_data: false,
     };
     let reply = expect(t, &mut core, ask(None), 5007, true).await?;
     t.check(reply.wildcard.as_deref() == Some(&range), format!("the wildcard is {:?}", reply.wildcard))?;
     let reply = expect(t, &mut core, ask(Some(range)), 2001, false).await?;
-    t.check(reply.profile, "there is no profile")
+    t.check(reply.profile.is_some(), "there is no profile")
 }
 
 async fn sar_failure(t: &mut Tester) -> Outcome {
@@ -289,7 +292,7 @@ async fn lir_matrix(t: &mut Tester) -> Outcome {
     let (mut core, hugo) = provisioned(t, |_| {}).await?;
     expect(t, &mut core, hugo.lir(false), 5003, true).await?;
     let reply = expect(t, &mut core, hugo.lir(true), 2003, true).await?;
-    t.check(reply.capabilities, "there are no capabilities to choose an S-CSCF by")?;
+    t.check(reply.capabilities.is_some(), "there are no capabilities to choose an S-CSCF by")?;
     core.provision("ida", |new| new.unregistered_services = true).await?;
     let ida = User::of("ida", &core.home);
     expect(t, &mut core, ida.lir(false), 2003, true).await?;
@@ -304,16 +307,32 @@ async fn lir_matrix(t: &mut Tester) -> Outcome {
 async fn maa_algorithms(t: &mut Tester) -> Outcome {
     let (mut core, hugo) = provisioned(t, |_| {}).await?;
     let reply = expect(t, &mut core, hugo.mar("SIP Digest"), 2001, false).await?;
-    t.saw(reply.ha1.join(", "));
-    t.check(reply.ha1.first().map(String::as_str) == Some("MD5"), "there is no HA1 of MD5")?;
-    t.check(reply.ha1.iter().any(|a| a == "SHA-256"), "there is no HA1 of SHA-256")
+    let algorithms: Vec<Algorithm> = reply.digest.iter().flat_map(|d| &d.ha1).map(Ha1::algorithm).collect();
+    t.saw(format!("{algorithms:?}"));
+    t.check(algorithms.first() == Some(&Algorithm::Md5), "there is no HA1 of MD5")?;
+    t.check(algorithms.contains(&Algorithm::Sha256), "there is no HA1 of SHA-256")
 }
 
 async fn ppr_documents(t: &mut Tester) -> Outcome {
-    let mut core = t.core().await?;
-    expect(t, &mut core, CxAsk::Ppr { identities: Some(1000) }, 5008, true).await?;
-    expect(t, &mut core, CxAsk::Ppr { identities: None }, 5009, true).await?;
-    expect(t, &mut core, CxAsk::Ppr { identities: Some(1) }, 2001, false).await.map(drop)
+    let mut scscf = t.scscf(Setup::new()).await?;
+    let mut person = scscf.person();
+    scscf.registered(&mut person).await?;
+    let small = profile(&person)?;
+    let mut large = small.clone();
+    large.impus.extend(
+        (1..1000).filter_map(|n| format!("sip:user{n}@ims.example").parse().ok()).map(PublicIdentity::distinct),
+    );
+    let mut stray = small.clone();
+    stray.default = format!("sip:stranger@{}", scscf.home).parse().unwrap_or(stray.default);
+    for (what, profile, code) in
+        [("1000 identities", large, 5008), ("a stray default", stray, 5009), ("one", small, 2001)]
+    {
+        let ppr = CxPush::Ppr { impi: person.impi.clone(), profile: Some(profile), digest: None, allowed: None };
+        let reply = scscf.hss.push(ppr).await?;
+        t.saw(format!("{what}: {}", reply.text));
+        t.check(reply.code == code, format!("{} instead of {code} to a profile of {what}", reply.text))?;
+    }
+    Ok(())
 }
 
 async fn shared_identity(t: &mut Tester) -> Outcome {
@@ -335,7 +354,7 @@ async fn shared_identity(t: &mut Tester) -> Outcome {
 async fn uar_states(t: &mut Tester) -> Outcome {
     let (mut core, hugo) = provisioned(t, |_| {}).await?;
     let reply = expect(t, &mut core, hugo.uar(0), 2001, true).await?;
-    t.check(reply.capabilities && reply.server.is_none(), "not capabilities alone")?;
+    t.check(reply.capabilities.is_some() && reply.server.is_none(), "not capabilities alone")?;
     expect(t, &mut core, hugo.sar(REGISTRATION, S2), 2001, false).await?;
     let reply = expect(t, &mut core, hugo.uar(0), 2002, true).await?;
     t.check(reply.server.as_deref() == Some(S2), format!("Server-Name is {:?}", reply.server))?;
@@ -389,8 +408,8 @@ async fn sar_many(t: &mut Tester) -> Outcome {
     let also = second.clone();
     let (mut core, hugo) = provisioned(t, |new| new.impus.push(also)).await?;
     let many = match hugo.sar(REGISTRATION, S1) {
-        CxAsk::Sar { impi, wildcard, kind, server, .. } => {
-            CxAsk::Sar { impi, impus: vec![hugo.impu.clone(), second], wildcard, kind, server }
+        CxAsk::Sar { impi, wildcard, kind, server, has_data, .. } => {
+            CxAsk::Sar { impi, impus: vec![hugo.impu.clone(), second], wildcard, kind, server, has_data }
         }
         other => other,
     };

@@ -3,6 +3,7 @@
 use trace::Record;
 
 use crate::Boxed;
+use crate::cx::{CxAsk, CxReply};
 
 /// The answer to something that not every system can do: `None` when this one cannot.
 pub type Controlled<T> = Option<T>;
@@ -153,78 +154,4 @@ pub enum Authentication {
     Digest(String),
     /// IMS AKA.
     Aka,
-}
-
-/// A question to the HSS (TS 29.228 §6.1, §6.3), as text where a type is a text on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CxAsk {
-    /// User-Authorization-Request.
-    Uar {
-        /// User-Name.
-        impi: String,
-        /// Public-Identity.
-        impu: String,
-        /// User-Authorization-Type.
-        kind: u32,
-        /// Visited-Network-Identifier.
-        visited: String,
-    },
-    /// Multimedia-Auth-Request.
-    Mar {
-        /// User-Name.
-        impi: String,
-        /// Public-Identity.
-        impu: String,
-        /// SIP-Authentication-Scheme.
-        scheme: String,
-        /// Server-Name.
-        server: String,
-    },
-    /// Server-Assignment-Request.
-    Sar {
-        /// User-Name.
-        impi: Option<String>,
-        /// Public-Identity, wildcarded too.
-        impus: Vec<String>,
-        /// Wildcarded-Public-Identity.
-        wildcard: Option<String>,
-        /// Server-Assignment-Type.
-        kind: u32,
-        /// Server-Name.
-        server: String,
-    },
-    /// Location-Info-Request.
-    Lir {
-        /// Public-Identity.
-        impu: String,
-        /// Originating-Request.
-        originating: bool,
-    },
-    /// A profile as it may come in a PPR, told by its size alone: how many identities, and how many
-    /// octets of something else; `None` for a document that is not understood.
-    Ppr {
-        /// How many identities it has.
-        identities: Option<usize>,
-    },
-}
-
-/// What the HSS answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CxReply {
-    /// The result code.
-    pub code: u32,
-    /// Whether it is an Experimental-Result-Code.
-    pub experimental: bool,
-    /// Server-Name.
-    pub server: Option<String>,
-    /// Whether Server-Capabilities are there.
-    pub capabilities: bool,
-    /// Wildcarded-Public-Identity.
-    pub wildcard: Option<String>,
-    /// The algorithms of the HA1s.
-    pub ha1: Vec<String>,
-    /// Whether User-Data is there.
-    pub profile: bool,
-    /// The whole answer, for people.
-    pub text: String,
 }

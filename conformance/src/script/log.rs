@@ -71,7 +71,7 @@ impl Log {
     #[expect(clippy::too_many_arguments, reason = "one flat record")]
     fn push(&self, node: &str, peer: &str, direction: Direction, leg: Leg, ends: Ends, summary: String, text: String) {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let is_sip = !matches!(leg, Leg::Https | Leg::Upgrade);
+        let is_sip = !matches!(leg, Leg::Https | Leg::Upgrade | Leg::Cx);
         let header = |long: &str, short: &str| header(&text, long, short).filter(|_| is_sip);
         let record = Record {
             seq: 0,

@@ -4,8 +4,9 @@ use std::ops::{Deref, DerefMut};
 
 use sip::Response;
 
-use super::{Limits, Person};
-use crate::lab::{Authentication, Controlled, CoreUnderTest, CxAsk, CxReply, NewSubscriber, Operation, Subscriber};
+use super::{AtEdge, Limits, Person, tls, vouch};
+use crate::cx::{CxAsk, CxReply};
+use crate::lab::{Authentication, Controlled, CoreUnderTest, NewSubscriber, Operation, Subscriber};
 use crate::script::{Msg, digest};
 use crate::verdict::{Outcome, Preamble, Stop};
 
@@ -141,32 +142,14 @@ impl Core {
         Ok(seen.into_iter().filter(|command| command != "SAR NO_ASSIGNMENT").collect())
     }
 
-    /// A REGISTER as an eP-CSCF passes it on: its Via, Path and P-headers are added.
+    /// A REGISTER as an eP-CSCF passes it on.
     pub fn on_mw(&mut self, register: &Msg) -> Msg {
-        self.count += 1;
-        let Self { it, salt, count, .. } = self;
-        let (addr, home) = (it.edge.addr(), &it.home);
-        let transport = it.entry.transport;
-        register
-            .clone()
-            .first("Via", format!("SIP/2.0/{transport} {addr};branch=z9hG4bKe{salt}x{count};rport"))
-            .set("Max-Forwards", 69)
-            .with("Path", format!("<sip:flow{salt}@{addr};lr;ob>"))
-            .with("Require", "path")
-            .with("P-Visited-Network-ID", format!("\"{home}\""))
-            .with("P-Access-Network-Info", "IEEE-802.11;network-provided")
-            .with("P-Charging-Vector", format!("icid-value=\"{salt}-{count}\";orig-ioi=\"Type 1{home}\""))
-            .set("Content-Length", 0)
+        self.passing().register(register)
     }
 
     /// The header of trusted node authentication.
     pub fn vouch(&self, person: &Person, extra: &str) -> String {
-        let home = &self.it.home;
-        format!(
-            "Digest username=\"{}\", realm=\"{home}\", uri=\"sip:{home}\", nonce=\"\", response=\"\", \
-             integrity-protected=\"auth-done\"{extra}",
-            person.impi
-        )
+        vouch(&self.it.home, person, extra)
     }
 
     /// Sends a REGISTER as it stands to the first node of the core.
@@ -231,22 +214,14 @@ impl Core {
 
     /// A request of a registered user, as the eP-CSCF passes it on to the S-CSCF.
     pub fn originating(&mut self, request: &Msg, caller: &Person, lines: &[(&str, &str)]) -> Msg {
+        let scscf = format!("scscf1.{}", self.it.home);
+        self.passing().originating(request, &scscf, caller, lines)
+    }
+
+    fn passing(&mut self) -> AtEdge<'_> {
         self.count += 1;
         let Self { it, salt, count, .. } = self;
-        let (addr, home) = (it.edge.addr(), &it.home);
-        let mut message = request
-            .clone()
-            .first("Route", format!("<sip:orig@scscf1.{home};lr>"))
-            .first("Via", format!("SIP/2.0/UDP {addr};branch=z9hG4bKo{salt}x{count};rport"))
-            .set("Max-Forwards", 69)
-            .with("Record-Route", format!("<sip:{addr};lr>"))
-            .with("P-Asserted-Identity", format!("<{}>", caller.impu))
-            .with("P-Charging-Vector", format!("icid-value=\"{salt}-{count}\";orig-ioi=\"Type 1{home}\""))
-            .with("P-Access-Network-Info", "IEEE-802.11;network-provided");
-        for (name, value) in lines {
-            message = message.with(name, value);
-        }
-        message
+        AtEdge { home: &it.home, addr: it.edge.addr(), transport: it.entry.transport, salt, count: *count }
     }
 
     /// Sends a request to the S-CSCF; the request that comes back out of the core, to the callee's
@@ -308,11 +283,4 @@ impl Core {
         let first = challenges.first().ok_or_else(none)?;
         Ok(digest::Answerer::register(&person.impi, &person.password, &person.domain).credentials(first)?)
     }
-}
-
-/// Credentials as an eP-CSCF passes them on, with its word for the TLS session.
-pub fn tls(credentials: &sip::headers::DigestCredentials, integrity: &str) -> String {
-    let mut credentials = credentials.clone();
-    credentials.params.set_quoted("integrity-protected", integrity);
-    digest::authorization(credentials)
 }

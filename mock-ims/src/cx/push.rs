@@ -38,6 +38,10 @@ pub enum DeregistrationReason {
 }
 
 impl DeregistrationReason {
+    /// All four, in the order of their numbers.
+    pub const ALL: [Self; 4] =
+        [Self::PermanentTermination, Self::NewServerAssigned, Self::ServerChange, Self::RemoveScscf];
+
     /// The number on the wire.
     pub fn code(self) -> u32 {
         match self {

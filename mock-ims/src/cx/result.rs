@@ -53,6 +53,35 @@ pub enum ResultCode {
 }
 
 impl ResultCode {
+    /// All of them.
+    pub const ALL: [Self; 20] = [
+        Self::Success,
+        Self::AuthorizationRejected,
+        Self::MissingAvp,
+        Self::AvpOccursTooManyTimes,
+        Self::UnableToComply,
+        Self::FirstRegistration,
+        Self::SubsequentRegistration,
+        Self::UnregisteredService,
+        Self::SuccessServerNameNotStored,
+        Self::UserUnknown,
+        Self::IdentitiesDontMatch,
+        Self::IdentityNotRegistered,
+        Self::RoamingNotAllowed,
+        Self::IdentityAlreadyRegistered,
+        Self::AuthSchemeNotSupported,
+        Self::InAssignmentType,
+        Self::TooMuchData,
+        Self::NotSupportedUserData,
+        Self::FeatureUnsupported,
+        Self::ServingNodeFeatureUnsupported,
+    ];
+
+    /// The code of a number on the wire.
+    pub fn of(code: u32, experimental: bool) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| result.code() == code && result.is_experimental() == experimental)
+    }
+
     /// The number on the wire.
     pub fn code(self) -> u32 {
         match self {
@@ -139,6 +168,8 @@ mod tests {
         ] {
             assert_eq!(base.code(), experimental.code());
             assert!(!base.is_experimental() && experimental.is_experimental());
+            assert_eq!(ResultCode::of(base.code(), false), Some(base));
+            assert_eq!(ResultCode::of(base.code(), true), Some(experimental));
         }
     }
 }

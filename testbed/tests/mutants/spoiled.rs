@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conformance::Boxed;
+use conformance::cx::{CxAsk, CxReply};
 use conformance::lab::{
-    Controlled, CoreControl, CoreUnderTest, CxAsk, CxReply, EdgeControl, EdgeUnderTest, Lab, Operation, Setup,
-    WwsfUnderTest,
+    Controlled, CoreControl, CoreUnderTest, EdgeControl, EdgeUnderTest, IcscfUnderTest, Lab, Operation, ScscfUnderTest,
+    Setup, WwsfUnderTest,
 };
 use conformance::script::{Log, Node, Source, connector};
 use conformance::tester::Limits;
@@ -114,6 +115,14 @@ impl Lab for Spoiled {
 
     fn core<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<CoreUnderTest>> {
         Box::pin(self.spoil_core(setup, log))
+    }
+
+    fn icscf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<IcscfUnderTest>> {
+        Box::pin(async move { self.nodes.icscf(&self.setup(setup), log).await })
+    }
+
+    fn scscf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<ScscfUnderTest>> {
+        Box::pin(async move { self.nodes.scscf(&self.setup(setup), log).await })
     }
 
     fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>> {
