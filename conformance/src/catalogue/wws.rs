@@ -116,7 +116,7 @@ purposes! {
         "the request of a form: url-encoded, plain text; JSON of another origin" => "refused each time, and no token",
         test(forms),
     }
-    "WWS-20" Wwsf WebAuth Policy "Fetch, CORS protocol (§3.2)" {
+    "WWS-20" Wwsf WebAuth Policy "Fetch, CORS protocol" {
         "An origin that is listed is allowed by name",
         given "another origin is listed",
         "a preflight and a token request from it; from one that begins like it"

@@ -231,7 +231,7 @@ fn documents(clause: &str) -> Vec<String> {
         let document = match first {
             "RFC" => format!("RFC {}", words.next().unwrap_or_default()),
             "SEED" => "TS 23.228 draft".to_owned(),
-            "Fetch" => "Fetch".to_owned(),
+            "Fetch" | "CSP" => first.to_owned(),
             number if number.contains('.') && number.starts_with(|c: char| c.is_ascii_digit()) => {
                 format!("TS {number}")
             }
@@ -261,6 +261,7 @@ mod tests {
     #[test]
     fn a_clause_belongs_to_every_document_that_it_names() {
         assert_eq!(documents("RFC 7118 §4.1"), ["RFC 7118"]);
+        assert_eq!(documents("CSP Level 3 §6"), ["CSP"]);
         assert_eq!(documents("33.203 X.3.2.3, 24.371 A.3.2"), ["TS 33.203", "TS 24.371"]);
         assert_eq!(documents("TS 23.228 U.1.1, RFC 3261 §10.2, §10.3"), ["TS 23.228", "RFC 3261"]);
     }
