@@ -1,4 +1,4 @@
-//! The defects that are compiled into our nodes ([`ims::Defect`]), and the purposes tried on each.
+//! The defects that are compiled into our nodes ([`ims::Defect`]), and the purposes that catch each.
 
 use ims::Defect::{self, *};
 

@@ -16,8 +16,8 @@ pub(crate) struct Mutant {
     pub(crate) node: &'static str,
     /// What the node does.
     pub(crate) what: &'static str,
-    /// The purposes that are tried on it.
-    pub(crate) tried: &'static [&'static str],
+    /// The purposes that fail on it.
+    pub(crate) caught_by: &'static [&'static str],
     /// What is compiled into the node.
     pub(crate) defects: Defects,
     /// Settings that take a check away.
@@ -37,13 +37,13 @@ pub(crate) struct Mutant {
 impl Mutant {
     /// A node with a compiled-in defect. It does not look at what leaves once more: that lock is beside
     /// each that a defect opens.
-    pub(crate) fn of(defect: Defect, tried: &'static [&'static str]) -> Self {
+    pub(crate) fn of(defect: Defect, caught_by: &'static [&'static str]) -> Self {
         let name = serde_json::to_value(defect).unwrap();
         Self {
             name: name.as_str().unwrap().to_owned().into(),
             node: defect.node(),
             what: defect.what().trim(),
-            tried,
+            caught_by,
             defects: [defect, Defect::SendsLeaks].into_iter().collect(),
             ..NONE
         }
@@ -80,7 +80,7 @@ pub(crate) const NONE: Mutant = Mutant {
     name: Cow::Borrowed(""),
     node: "",
     what: "",
-    tried: &[],
+    caught_by: &[],
     defects: Defects::NONE,
     settings: &[],
     upgrade: None,

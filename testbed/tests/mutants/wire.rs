@@ -17,7 +17,7 @@ macro_rules! mutants {
             name: Cow::Borrowed($name),
             node: $node,
             what: $what,
-            tried: &[$($id),+],
+            caught_by: &[$($id),+],
             $place: mutants!(@value $place $value),
             ..NONE
         },)+)+];
