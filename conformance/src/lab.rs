@@ -1,7 +1,9 @@
 //! Where systems under test come from: started by the testbed, or found where a profile says.
 
 mod control;
+mod native_wic;
 mod setup;
+mod wic;
 
 use std::sync::Arc;
 
@@ -10,7 +12,9 @@ use crate::script::{Hss, Log, Node, SigningKey, Source, Target, Waf};
 use crate::verdict::{Outcome, Stop};
 
 pub use control::{Authentication, Controlled, CoreControl, EdgeControl, NewSubscriber, Operation, WwsfControl};
+pub use native_wic::NativeWic;
 pub use setup::Setup;
+pub use wic::{Account, WicAccess, WicUnderTest, cannot};
 
 /// Gives systems under test to purposes.
 pub trait Lab: Send + Sync {
@@ -43,8 +47,15 @@ pub trait Lab: Send + Sync {
     /// A WWSF.
     fn wwsf<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>>;
 
-    /// Whether WICs are tested, of which this crate drives the native one itself.
-    fn has_wic(&self) -> bool;
+    /// A WIC that has not begun, with the script as its eP-CSCF.
+    fn wic<'a>(
+        &'a self,
+        _access: WicAccess,
+        _setup: &'a Setup,
+        _log: &'a Log,
+    ) -> Boxed<'a, Outcome<Box<dyn WicUnderTest>>> {
+        Box::pin(async { Err(Stop::NotApplicable("no WIC is under test".into())) })
+    }
 }
 
 /// An eP-CSCF, and the script around it.

@@ -388,10 +388,6 @@ impl Lab for ProfileLab {
     fn wwsf<'a>(&'a self, setup: &'a Setup, _log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>> {
         Box::pin(async move { self.start_wwsf(setup) })
     }
-
-    fn has_wic(&self) -> bool {
-        false
-    }
 }
 
 fn absent(what: &str) -> Stop {

@@ -4,6 +4,7 @@
 //! and any octets, a [`Node`] any datagram. What is built for convenience ([`Msg`], [`Token`],
 //! [`digest`]) can be spoiled before it is sent.
 
+mod epcscf;
 mod error;
 mod frame;
 mod hss;
@@ -18,6 +19,7 @@ mod wic;
 
 pub mod digest;
 
+pub use epcscf::{Admission, Deed, Epcscf};
 pub use error::ScriptError;
 pub use frame::{Frame, Opcode};
 pub use hss::{Asker, CxEnd, Hss, Pushed, Question};

@@ -8,7 +8,7 @@ mod edge;
 mod icscf;
 mod person;
 mod scscf;
-pub mod ua;
+mod ua;
 mod web;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use sip::{HeaderName, Response};
 use trace::Record;
 
 use crate::Boxed;
-use crate::lab::{CoreControl, EdgeControl, Lab, Setup, WwsfControl};
+use crate::lab::{CoreControl, EdgeControl, Lab, Setup, WicAccess, WwsfControl};
 use crate::script::Log;
 use crate::verdict::{Outcome, Stop};
 
@@ -33,6 +33,7 @@ pub use edge::{Admitted, Edge};
 pub use icscf::Icscf;
 pub use person::Person;
 pub use scscf::{Scscf, profile};
+pub use ua::Ua;
 pub(crate) use web::read as read_token;
 pub use web::{Browser, Granted, Web};
 
@@ -152,15 +153,25 @@ impl Tester {
         Ok(Web::new(wwsf, self.log.clone()))
     }
 
-    /// That WICs are tested in this run.
+    /// A WIC that has not begun.
     ///
     /// # Errors
-    /// Not applicable, when they are not.
-    pub fn needs_wic(&self) -> Outcome {
-        match self.lab.has_wic() {
-            true => Ok(()),
-            false => Err(Stop::NotApplicable("no WIC is under test".into())),
-        }
+    /// When there is none to be had.
+    pub async fn wic(&mut self, access: WicAccess) -> Outcome<Ua> {
+        self.wic_with(access, Setup::new()).await
+    }
+
+    /// A WIC with other settings.
+    ///
+    /// # Errors
+    /// When there is none to be had, or not with these settings.
+    pub async fn wic_with(&mut self, access: WicAccess, setup: Setup) -> Outcome<Ua> {
+        self.lab.wic(access, &setup, &self.log).await.map(Ua::new)
+    }
+
+    /// How a WIC registers where the purpose does not ask for one flow.
+    pub fn any_access(&self) -> WicAccess {
+        if self.lab.claims("web-auth") { WicAccess::Token } else { WicAccess::Digest }
     }
 
     /// A text that no other purpose of this run uses.

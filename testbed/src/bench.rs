@@ -11,7 +11,10 @@ mod web;
 use crate::config::{apply, merge};
 use anyhow::Result;
 use conformance::Boxed;
-use conformance::lab::{CoreUnderTest, EdgeUnderTest, IcscfUnderTest, Lab, ScscfUnderTest, Setup, WwsfUnderTest};
+use conformance::lab::{
+    CoreUnderTest, EdgeUnderTest, IcscfUnderTest, Lab, NativeWic, ScscfUnderTest, Setup, WicAccess, WicUnderTest,
+    WwsfUnderTest,
+};
 use conformance::script::{Log, Pki, ScriptError, SigningKey};
 use conformance::tester::Limits;
 use conformance::verdict::{Outcome, Stop};
@@ -100,8 +103,13 @@ impl Lab for OwnNodes {
         Box::pin(web::start(self, setup, log))
     }
 
-    fn has_wic(&self) -> bool {
-        true
+    fn wic<'a>(
+        &'a self,
+        access: WicAccess,
+        setup: &'a Setup,
+        log: &'a Log,
+    ) -> Boxed<'a, Outcome<Box<dyn WicUnderTest>>> {
+        Box::pin(async move { Ok(Box::new(NativeWic::new(access, setup, log, |_| {})?) as Box<dyn WicUnderTest>) })
     }
 }
 

@@ -70,9 +70,7 @@ impl Upgrade {
     /// The value that Sec-WebSocket-Accept must have (RFC 6455 §4.2.2).
     pub fn accept(&self) -> String {
         let key = self.lines.iter().find(|(n, _)| n.eq_ignore_ascii_case("sec-websocket-key"));
-        let text = format!("{}{WEBSOCKET_GUID}", key.map_or("", |(_, value)| value.as_str()));
-        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-        STANDARD.encode(hash)
+        accept(key.map_or("", |(_, value)| value.as_str()))
     }
 
     /// The text on the wire.
@@ -83,6 +81,13 @@ impl Upgrade {
         }
         out + "\r\n"
     }
+}
+
+/// What a server makes of Sec-WebSocket-Key (RFC 6455 §4.2.2).
+pub(crate) fn accept(key: &str) -> String {
+    let text = format!("{key}{WEBSOCKET_GUID}");
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    STANDARD.encode(hash)
 }
 
 /// An HTTP answer.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PublicKeyData as _};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsConnector;
@@ -14,6 +16,8 @@ use super::ScriptError;
 pub struct Pki {
     /// The CA, for the system under test to trust.
     pub ca_pem: String,
+    /// The SHA-256 of its server's public key (SPKI) in base64, as browsers pin it.
+    pub spki_sha256: String,
     server: Arc<rustls::ServerConfig>,
 }
 
@@ -31,13 +35,14 @@ impl Pki {
         let key = KeyPair::generate().map_err(failed)?;
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let leaf = CertificateParams::new(names).and_then(|params| params.signed_by(&key, &ca)).map_err(failed)?;
+        let spki = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &key.subject_public_key_info());
         let key = PrivateKeyDer::try_from(key.serialize_der())
             .map_err(|e| ScriptError::Setup(format!("making certificates: {e}")))?;
         let server = rustls::ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key))
             .map_err(|e| ScriptError::Setup(format!("TLS: {e}")))?;
-        Ok(Self { ca_pem: ca.pem(), server: Arc::new(server) })
+        Ok(Self { ca_pem: ca.pem(), spki_sha256: STANDARD.encode(spki), server: Arc::new(server) })
     }
 
     /// The TLS side of the script's servers.

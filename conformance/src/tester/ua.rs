@@ -1,226 +1,284 @@
-//! The native WIC under test: its user agent, with the script as shell, eP-CSCF, WWSF and clock.
+//! A WIC under test, with the script as its eP-CSCF: what purposes say to it and take from it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sip::{Framing, Instant, Message, Now, Request, Response, SeededEntropy};
-use trace::{Direction, Leg};
-use wic::{
-    Access, Agent, CallId, Config, DigestAccess, Event, InstanceId, Output, State, TokenAccess, TokenGrant,
-    TokenReason, TokenScenario,
-};
+use sip::{Framing, HeaderName, Message, Method, Request, Response, StatusCode};
 
-use crate::script::Log;
+use crate::lab::{Account, WicUnderTest};
+use crate::script::{Admission, Deed};
 use crate::verdict::{Outcome, Stop};
 
-/// The home domain of these WICs.
-pub const HOME: &str = "ims.example";
-/// The password of the digest WIC.
-pub const PASSWORD: &str = "correct horse battery";
-/// Its IMPI.
-pub const IMPI: &str = "alice-wic@ims.example";
-/// The one authorisation server that the token WIC knows.
-pub const AUTHZ_SERVER: &str = "https://wwsf.ims.example/api/token";
-
-const IMPU: &str = "sip:alice@ims.example";
-const URL: &str = "wss://epcscf1.ims.example:7443";
-const UNIX: u64 = 1_700_000_000;
-
-/// A WIC under test. Its clock goes on when the script says so.
+/// A WIC under test. Its keep-alives are answered, and it is granted no subscription to its
+/// registration, unless the script says otherwise.
 pub struct Ua {
-    agent: Agent,
-    now: Now,
-    log: Log,
+    wic: Box<dyn WicUnderTest>,
     sent: VecDeque<Bytes>,
-    /// How often it asked for a connection.
-    pub connects: usize,
+    /// Whether its CRLF keep-alives are answered.
+    pub answers_keep_alives: bool,
+    /// Whether SUBSCRIBE for its registration is for the script to answer.
+    pub grants_watching: bool,
+    /// The SUBSCRIBE for its registration that was refused.
+    pub watched: Option<Request>,
+    /// The connections that it asked for; the head of the upgrade, where there is a real one.
+    pub connects: Vec<Option<String>>,
     /// The codes that it closed connections with.
-    pub closes: Vec<u16>,
-    /// What it asked tokens for.
-    pub fetches: Vec<TokenReason>,
-    /// The calls that it told of.
-    pub calls: Vec<CallId>,
+    pub closes: Vec<Option<u16>>,
+    /// How many CRLF keep-alives it sent.
+    pub keep_alives: usize,
+    /// What it answered Pings with.
+    pub pongs: Vec<Bytes>,
 }
 
 impl Ua {
-    /// A WIC of flow 1.
-    ///
-    /// # Errors
-    /// When the script's own identities are wrong.
-    pub fn digest(log: &Log) -> Outcome<Self> {
-        let wrong = |e: &dyn std::fmt::Display| Stop::Inconclusive(format!("configuring the WIC: {e}"));
-        let access = DigestAccess::new(
-            URL.parse().map_err(|e| wrong(&e))?,
-            IMPI.parse().map_err(|e| wrong(&e))?,
-            IMPU.parse().map_err(|e| wrong(&e))?,
-            HOME.parse().map_err(|e| wrong(&e))?,
-            PASSWORD.into(),
-        );
-        Self::new(Access::Digest(access), false, log)
-    }
-
-    /// A WIC of flow 2.
-    ///
-    /// # Errors
-    /// When the script's own identities are wrong.
-    pub fn token(log: &Log) -> Outcome<Self> {
-        let mut access = TokenAccess::new(TokenScenario::WebAuth);
-        access.authz_servers.push(AUTHZ_SERVER.to_owned());
-        Self::new(Access::Token(access), false, log)
-    }
-
-    /// A WIC of flow 2 that watches its registration.
-    ///
-    /// # Errors
-    /// When the script's own identities are wrong.
-    pub fn watching(log: &Log) -> Outcome<Self> {
-        Self::new(Access::Token(TokenAccess::new(TokenScenario::WebAuth)), true, log)
-    }
-
-    fn new(access: Access, reg_event: bool, log: &Log) -> Outcome<Self> {
-        let instance: InstanceId = "urn:uuid:0c67d3a4-1f0b-4e1e-9b7e-2f5a6c1d8e90"
-            .parse()
-            .map_err(|_| Stop::Inconclusive("configuring the WIC: its instance".into()))?;
-        Ok(Self {
-            agent: Agent::new(Config { reg_event, ..Config::new(access, instance) }, SeededEntropy::new(7)),
-            now: Now { mono: Instant::from_millis(1000), unix: UNIX },
-            log: log.clone(),
+    pub(super) fn new(wic: Box<dyn WicUnderTest>) -> Self {
+        Self {
+            wic,
             sent: VecDeque::new(),
-            connects: 0,
+            answers_keep_alives: true,
+            grants_watching: false,
+            watched: None,
+            connects: Vec::new(),
             closes: Vec::new(),
-            fetches: Vec::new(),
-            calls: Vec::new(),
-        })
+            keep_alives: 0,
+            pongs: Vec::new(),
+        }
     }
 
-    /// Gives the WIC an input, and does what it then wants done.
-    pub fn tell<T>(&mut self, input: impl FnOnce(&mut Agent, Now) -> T) -> T {
-        let told = input(&mut self.agent, self.now);
-        while let Some(output) = self.agent.poll_output() {
-            match output {
-                Output::Connect { .. } => self.connects += 1,
-                Output::Send(octets) => {
-                    self.log.sip("wic", "epcscf", Direction::Out, Leg::Wss, Default::default(), &octets);
-                    self.sent.push_back(octets);
-                }
-                Output::Close { code, reason } => {
-                    self.log.note("wic", "epcscf", Direction::Out, Leg::Wss, &format!("Close {code} {reason}"), reason);
-                    self.closes.push(code);
-                }
-                Output::FetchToken { reason } => {
-                    let summary = format!("wants a token: {reason:?}");
-                    self.log.note("wic", "wwsf", Direction::Out, Leg::Https, &summary, "");
-                    self.fetches.push(reason);
-                }
-                Output::Event(Event::Call { call, .. }) => {
-                    if !self.calls.contains(&call) {
-                        self.calls.push(call);
-                    }
-                }
-                Output::Event(_) => {}
+    /// Whom it registers.
+    pub fn account(&self) -> &Account {
+        self.wic.account()
+    }
+
+    /// Lets it begin to register.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn start(&mut self) -> Outcome {
+        self.wic.start().await?;
+        self.collect().await
+    }
+
+    /// Lets it begin, and gives its first REGISTER.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn open(&mut self) -> Outcome<Request> {
+        self.start().await?;
+        self.request().await
+    }
+
+    /// Lets the user leave.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn leave(&mut self) -> Outcome {
+        self.wic.leave().await?;
+        self.collect().await
+    }
+
+    /// Lets the user take the call that rings.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn answer_call(&mut self) -> Outcome {
+        self.wic.answer_call().await?;
+        self.collect().await
+    }
+
+    /// Lets the user do what needs a new offer.
+    ///
+    /// # Errors
+    /// When there is no call.
+    pub async fn offer_again(&mut self) -> Outcome {
+        self.wic.offer_again().await?;
+        self.collect().await
+    }
+
+    /// Whether it takes itself for registered.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn registered(&mut self) -> Outcome<bool> {
+        self.wic.registered().await
+    }
+
+    /// The tokens that it was given so far, the last one last.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn tokens(&mut self) -> Outcome<Vec<String>> {
+        self.wic.tokens().await
+    }
+
+    /// The authorisation server that it knows.
+    ///
+    /// # Errors
+    /// Not applicable, when it asks for no tokens itself.
+    pub fn authz_server(&self) -> Outcome<String> {
+        let server = self.account().authz_server.clone();
+        server.ok_or_else(|| Stop::NotApplicable("this WIC asks for no tokens itself".into()))
+    }
+
+    /// What becomes of connections from now on.
+    pub fn admit(&mut self, admission: Admission) {
+        self.wic.admit(admission);
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// When its clock cannot be moved.
+    pub async fn pass(&mut self, time: Duration) -> Outcome {
+        self.pass_until(time, |_| false).await.map(drop)
+    }
+
+    /// Lets time pass until something holds, no longer than `limit`; gives how long that was, or
+    /// nothing when it did not come to that.
+    ///
+    /// # Errors
+    /// When its clock cannot be moved.
+    pub async fn pass_until(&mut self, limit: Duration, holds: impl Fn(&Self) -> bool) -> Outcome<Option<Duration>> {
+        let mut passed = Duration::ZERO;
+        while !holds(self) {
+            if passed >= limit {
+                return Ok(None);
             }
+            passed += self.wic.pass(limit - passed).await?;
+            self.collect().await?;
         }
-        told
+        Ok(Some(passed))
     }
 
-    /// Starts it, gives it a token if it wants one, and opens its connection.
-    pub fn open(&mut self, lifetime: u64) -> Outcome {
-        self.tell(|agent, now| agent.start(now));
-        if !self.fetches.is_empty() {
-            self.give_token(lifetime)?;
-        }
-        self.tell(|agent, now| agent.connected(now));
-        Ok(())
+    /// Whether it has sent nothing that was not taken yet, keep-alives aside.
+    pub fn is_silent(&self) -> bool {
+        self.sent.is_empty()
     }
 
-    /// Answers what it asked of the WWSF.
-    ///
-    /// # Errors
-    /// When the script's own identities are wrong.
-    pub fn give_token(&mut self, lifetime: u64) -> Outcome {
-        let grant = TokenGrant::parse("eyJ0.eyJ9.c2ln", lifetime, IMPI, [IMPU], URL, HOME)
-            .map_err(|e| Stop::Inconclusive(format!("configuring the WIC: {e}")))?;
-        self.tell(|agent, now| agent.token(now, Ok(grant)));
-        Ok(())
-    }
-
-    /// The next request that it sent.
-    ///
-    /// # Errors
-    /// When it sent none, or something else.
-    pub fn request(&mut self) -> Outcome<Request> {
-        let state = self.state().name();
-        let octets =
-            self.sent.pop_front().ok_or_else(|| Stop::Fail(format!("nothing was sent; the WIC is {state}")))?;
-        match Message::parse(octets, Framing::WebSocket) {
-            Ok(Message::Request(request)) => match request.validate() {
-                Ok(()) => Ok(request),
-                Err(e) => Err(Stop::Fail(format!("the WIC's request is not valid: {}", e.reason))),
-            },
-            Ok(Message::Response(response)) => Err(Stop::Fail(format!("the WIC sent {}", response.status))),
-            Err(e) => Err(Stop::Fail(format!("what the WIC sent cannot be read: {}", e.error))),
-        }
+    /// The next octets that it sent, if there are any.
+    pub fn octets(&mut self) -> Option<Bytes> {
+        self.sent.pop_front()
     }
 
     /// The next message that it sent, whatever it is.
     ///
     /// # Errors
-    /// When it sent none, or it cannot be read.
-    pub fn message(&mut self) -> Outcome<Message> {
-        let octets = self.sent.pop_front().ok_or_else(|| Stop::Fail("nothing was sent".into()))?;
+    /// When it sends none, or it cannot be read.
+    pub async fn message(&mut self) -> Outcome<Message> {
+        while self.sent.is_empty() && self.wic.wait().await {
+            self.collect().await?;
+        }
+        let octets = self.sent.pop_front().ok_or_else(|| Stop::fail("nothing was sent"))?;
         Message::parse(octets, Framing::WebSocket)
             .map_err(|e| Stop::Fail(format!("what the WIC sent cannot be read: {}", e.error)))
     }
 
-    /// The next octets that it sent.
-    pub fn octets(&mut self) -> Option<Bytes> {
-        self.sent.pop_front()
+    /// The next request that it sent, which must be valid.
+    ///
+    /// # Errors
+    /// When it sends none, or something else.
+    pub async fn request(&mut self) -> Outcome<Request> {
+        match self.message().await? {
+            Message::Request(request) => match request.validate() {
+                Ok(()) => Ok(request),
+                Err(e) => Err(Stop::Fail(format!("the WIC's request is not valid: {}", e.reason))),
+            },
+            Message::Response(response) => Err(Stop::Fail(format!("the WIC sent {}", response.status))),
+        }
+    }
+
+    /// The next final response that it sent.
+    ///
+    /// # Errors
+    /// When it sends none.
+    pub async fn final_response(&mut self) -> Outcome<Response> {
+        loop {
+            if let Message::Response(answer) = self.message().await?
+                && answer.status.is_final()
+            {
+                return Ok(answer);
+            }
+        }
     }
 
     /// Gives it octets.
-    pub fn receive(&mut self, octets: Bytes) {
-        self.log.sip("wic", "epcscf", Direction::In, Leg::Wss, Default::default(), &octets);
-        self.tell(|agent, now| agent.received(now, octets));
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn receive(&mut self, octets: impl Into<Bytes>) -> Outcome {
+        self.wic.send(octets.into()).await?;
+        self.collect().await
     }
 
     /// Gives it a response.
-    pub fn answer(&mut self, response: &Response) {
-        self.receive(response.to_bytes());
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn answer(&mut self, response: &Response) -> Outcome {
+        self.receive(response.to_bytes()).await
     }
 
-    /// Closes its connection from the other side.
-    pub fn close(&mut self, code: u16) {
-        self.log.note("wic", "epcscf", Direction::In, Leg::Wss, &format!("Close {code}"), "");
-        self.tell(|agent, now| agent.closed(now, code, ""));
-    }
-
-    /// Lets its connection open.
-    pub fn connected(&mut self) {
-        self.tell(|agent, now| agent.connected(now));
-    }
-
-    /// Lets time pass, waking it whenever it asked for that.
-    pub fn pass(&mut self, time: Duration) {
-        let end = self.now.mono + time;
-        while let Some(at) = self.agent.poll_timeout().filter(|at| *at <= end) {
-            self.set_clock(at.max(self.now.mono));
-            self.tell(|agent, now| agent.handle_timeout(now));
+    /// Gives it a WebSocket Ping.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn ping(&mut self, octets: &'static [u8]) -> Outcome {
+        self.wic.ping(Bytes::from_static(octets)).await?;
+        while self.pongs.is_empty() && self.wic.wait().await {
+            self.collect().await?;
         }
-        self.set_clock(end);
+        self.collect().await
     }
 
-    /// How long until its next timer.
-    pub fn next_timer(&self) -> Option<Duration> {
-        self.agent.poll_timeout().map(|at| at.since(self.now.mono))
+    /// Closes its connection from the other side; 1006 without a word.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn close(&mut self, code: u16) -> Outcome {
+        self.wic.close(code).await?;
+        self.collect().await
     }
 
-    /// Where it stands.
-    pub fn state(&self) -> &State {
-        self.agent.state()
+    /// Takes what it did, and answers what is not for the script.
+    async fn collect(&mut self) -> Outcome {
+        while let Some(deed) = self.wic.deed() {
+            match deed {
+                Deed::Connect(upgrade) => self.connects.push(upgrade),
+                Deed::Close(code) => self.closes.push(code),
+                Deed::Pong(octets) => self.pongs.push(octets),
+                Deed::Send(octets) if octets.iter().all(|c| matches!(c, b'\r' | b'\n')) => {
+                    self.keep_alives += 1;
+                    if self.answers_keep_alives {
+                        // Whether it is still there is not asked here.
+                        let _ = self.wic.send(Bytes::from_static(b"\r\n")).await;
+                    }
+                }
+                Deed::Send(octets) => match watches(&octets).filter(|_| !self.grants_watching) {
+                    Some(subscribe) => {
+                        let _ = self.wic.send(refusal(&subscribe).to_bytes()).await;
+                        self.watched = Some(subscribe);
+                    }
+                    None => self.sent.push_back(octets),
+                },
+            }
+        }
+        Ok(())
     }
+}
 
-    fn set_clock(&mut self, to: Instant) {
-        self.now = Now { mono: to, unix: UNIX + (to.as_millis() - 1000) / 1000 };
+/// The SUBSCRIBE for its registration that this is.
+fn watches(octets: &Bytes) -> Option<Request> {
+    match Message::parse(octets.clone(), Framing::WebSocket) {
+        Ok(Message::Request(request)) => (request.method == Method::Subscribe
+            && request.headers.value(&HeaderName::Event).is_some_and(|event| event.starts_with("reg")))
+        .then_some(request),
+        _ => None,
     }
+}
+
+fn refusal(subscribe: &Request) -> Response {
+    let mut response = subscribe.respond(StatusCode::BAD_EVENT);
+    response.ensure_to_tag(|| "epcscf".into());
+    response
 }

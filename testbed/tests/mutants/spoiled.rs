@@ -8,7 +8,7 @@ use conformance::Boxed;
 use conformance::cx::{CxAsk, CxReply};
 use conformance::lab::{
     Controlled, CoreControl, CoreUnderTest, EdgeControl, EdgeUnderTest, IcscfUnderTest, Lab, Operation, ScscfUnderTest,
-    Setup, WwsfUnderTest,
+    Setup, WicAccess, WicUnderTest, WwsfUnderTest,
 };
 use conformance::script::{Log, Node, Source, connector};
 use conformance::tester::Limits;
@@ -129,8 +129,13 @@ impl Lab for Spoiled {
         Box::pin(async move { self.nodes.wwsf(&self.setup(setup), log).await })
     }
 
-    fn has_wic(&self) -> bool {
-        true
+    fn wic<'a>(
+        &'a self,
+        access: WicAccess,
+        setup: &'a Setup,
+        log: &'a Log,
+    ) -> Boxed<'a, Outcome<Box<dyn WicUnderTest>>> {
+        Box::pin(async move { self.nodes.wic(access, &self.setup(setup), log).await })
     }
 }
 
