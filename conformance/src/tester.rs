@@ -102,7 +102,8 @@ impl Tester {
     pub async fn edge_with(&mut self, setup: Setup) -> Outcome<Edge> {
         let edge = self.lab.edge(&setup, &self.log).await?;
         self.controls.push(Control::Edge(Arc::clone(&edge.control)));
-        Ok(Edge::new(edge, self.log.clone(), self.limits, self.salt.clone()))
+        let by_token = self.lab.claims("web-auth");
+        Ok(Edge::new(edge, self.log.clone(), self.limits, self.salt.clone(), by_token))
     }
 
     /// A core with the script before it.

@@ -11,19 +11,19 @@ use crate::tester::{Core, Edge, Person, SDP, Tester, in_dialog, response_of_wic}
 use crate::verdict::{Outcome, Preamble, Stop};
 
 purposes! {
-    "DLG-01" Epcscf WebAuth Policy "33.203 O.2.3, RFC 3261 §12.2.2" {
+    "DLG-01" Epcscf Any Policy "33.203 O.2.3, RFC 3261 §12.2.2" {
         "Nobody ends another's call",
         given "a call of one WIC, and another WIC",
         "the other WIC sends BYE with the call's identifiers; then the first one does" => "481, nothing on Mw; then BYE on Mw and 200",
         test(foreign_bye),
     }
-    "DLG-02" Epcscf WebAuth Requirement "24.229 §5.2.6.3" {
+    "DLG-02" Epcscf Any Requirement "24.229 §5.2.6.3" {
         "A dialog keeps its route",
         given "a call, route.mismatch = reject",
         "a re-INVITE whose Route leads elsewhere" => "400; nothing on Mw",
         test(other_route),
     }
-    "DLG-03" Epcscf WebAuth Requirement "RFC 3261 §9" {
+    "DLG-03" Epcscf Any Requirement "RFC 3261 §9" {
         "A call is cancelled before it is answered",
         given "an INVITE that rings",
         "CANCEL" => "200 at once; CANCEL on Mw; the core's 487 comes back",
@@ -40,13 +40,13 @@ purposes! {
         "MESSAGE to a registered user, and to one who is not" => "at the eP-CSCF without Record-Route and Contact of the core; 480",
         test(message),
     }
-    "DLG-06" Epcscf WebAuth Requirement "RFC 3262" {
+    "DLG-06" Epcscf Any Requirement "RFC 3262" {
         "Early media and PRACK pass",
         given "an INVITE with 100rel",
         "183 with RSeq and a description of the core; PRACK of the WIC" => "183 on W2 with both; PRACK on Mw; its 200 comes back",
         test(prack),
     }
-    "DLG-07" Epcscf WebAuth Policy "24.229 §5.2.8" {
+    "DLG-07" Epcscf Any Policy "24.229 §5.2.8" {
         "A call whose WIC does not come back is ended",
         given "a call, call.ws_grace = 1",
         "the WebSocket is lost" => "BYE on Mw with Reason cause=480",
@@ -58,55 +58,55 @@ purposes! {
         "both ring, one answers" => "the caller gets 200; the other browser gets CANCEL",
         test(fork),
     }
-    "DLG-11" Epcscf WebAuth Requirement "RFC 3261 §15" {
+    "DLG-11" Epcscf Any Requirement "RFC 3261 §15" {
         "The caller hangs up",
         given "a call of a WIC",
         "BYE of the WIC" => "BYE on Mw along the route set, P-headers of the WIC removed; 200 comes back",
         test(hangs_up),
     }
-    "DLG-12" Epcscf WebAuth Requirement "RFC 3261 §15" {
+    "DLG-12" Epcscf Any Requirement "RFC 3261 §15" {
         "The other side hangs up",
         given "a WIC that was called",
         "BYE of the core" => "BYE on W2 with the Contact as Request-URI; 200 comes back",
         test(is_hung_up),
     }
-    "DLG-13" Epcscf WebAuth Requirement "RFC 3261 §14, RFC 3311" {
+    "DLG-13" Epcscf Any Requirement "RFC 3261 §14, RFC 3311" {
         "A call is changed while it lasts",
         given "a call of a WIC",
         "re-INVITE and UPDATE of the WIC" => "both on Mw in the dialog; the 200s come back",
         test(re_invite),
     }
-    "DLG-14" Epcscf WebAuth Requirement "RFC 3261 §12.2.2" {
+    "DLG-14" Epcscf Any Requirement "RFC 3261 §12.2.2" {
         "What belongs to no call is refused",
         given "a registered WIC",
         "BYE, UPDATE, INFO for a dialog that is not there" => "481 each; nothing on Mw",
         test(no_dialog),
     }
-    "DLG-15" Epcscf WebAuth Requirement "RFC 3261 §9.2" {
+    "DLG-15" Epcscf Any Requirement "RFC 3261 §9.2" {
         "CANCEL needs an INVITE of its own connection",
         given "an INVITE that rings, and another WIC",
         "the other WIC sends the CANCEL" => "481; nothing on Mw",
         test(foreign_cancel),
     }
-    "DLG-16" Epcscf WebAuth Policy "24.229 §5.2.8, RFC 5626 §4.3" {
+    "DLG-16" Epcscf Any Policy "24.229 §5.2.8, RFC 5626 §4.3" {
         "A WIC that comes back in time keeps its call",
         given "a WIC that was called, call.ws_grace = 10",
         "the WebSocket is lost; the same instance registers on another; then BYE of the core" => "no BYE on Mw; BYE on the new connection",
         test(comes_back),
     }
-    "DLG-17" Epcscf WebAuth Requirement "RFC 3261 §16.7" {
+    "DLG-17" Epcscf Any Requirement "RFC 3261 §16.7" {
         "Each early dialog of a fork comes to the caller",
         given "an INVITE of a WIC",
         "two 180 of the core with two To tags, then the 200 of one" => "both 180 and the 200 on W2",
         test(early_dialogs),
     }
-    "DLG-18" Epcscf WebAuth Requirement "RFC 3261 §16.7 step 9, §13.2.2.4" {
+    "DLG-18" Epcscf Any Requirement "RFC 3261 §16.7 step 9, §13.2.2.4" {
         "A retransmitted 200 is acknowledged through",
         given "a call of a WIC",
         "the core sends its 200 again" => "200 on W2 again, or an ACK on Mw",
         test(ok_again),
     }
-    "DLG-19" Epcscf WebAuth Requirement "RFC 3261 §17.1.1.3" {
+    "DLG-19" Epcscf Any Requirement "RFC 3261 §17.1.1.3" {
         "A refusal is acknowledged hop by hop",
         given "an INVITE of a WIC",
         "486 of the core" => "ACK on Mw; 486 on W2",
@@ -118,7 +118,7 @@ purposes! {
         "INVITE, 200, BYE along the route set" => "Record-Route of the S-CSCF; the BYE comes through",
         test(bye_through_the_core),
     }
-    "DER-04" Epcscf WebAuth Requirement "TS 23.228 §5.10.3, 24.229 §5.4.5.1" {
+    "DER-04" Epcscf Any Requirement "TS 23.228 §5.10.3, 24.229 §5.4.5.1" {
         "Who leaves ends its calls",
         given "a WIC that was called",
         "a de-registration" => "BYE on Mw",
@@ -160,11 +160,14 @@ async fn foreign_bye(t: &mut Tester) -> Outcome {
     edge.registered(&mut other_wic, &mut mallory).await?;
     let (invite, _, answer) = in_call(&mut edge, &mut wic, &mut alice).await?;
     let bye = in_dialog("BYE", 2, &invite, &answer, "foreign");
-    other_wic.send(bye.bytes()).await?;
-    let refused = other_wic.answer().await?;
+    let refused = tokio::select! {
+        refused = edge.refused(&mut other_wic, &bye) => refused?,
+        bye = wic.request("BYE") => {
+            let bye = bye?;
+            return Err(Stop::Fail(format!("it came to the WIC that called: BYE {}", bye.uri)));
+        }
+    };
     t.status(&refused, &[481, 403])?;
-    let quiet = edge.quiet();
-    edge.core.silent(quiet, |r| r.method.as_str() == "BYE").await?;
     let bye = in_dialog("BYE", 2, &invite, &answer, "own");
     let arrived = edge.originated(&mut wic, &bye).await?;
     let ok = arrived.request.respond(sip::StatusCode::OK);
@@ -391,7 +394,7 @@ async fn no_dialog(t: &mut Tester) -> Outcome {
     for method in ["BYE", "UPDATE", "INFO"] {
         let to = format!("sip:bob@{}", edge.home);
         let request = alice.request(method, &to).set("To", format!("<{to}>;tag=nobody"));
-        let answer = edge.kept(&mut wic, &request).await?;
+        let answer = edge.refused(&mut wic, &request).await?;
         t.status(&answer, &[481])?;
     }
     Ok(())
@@ -454,7 +457,7 @@ async fn busy(t: &mut Tester) -> Outcome {
 async fn leaves_with_call(t: &mut Tester) -> Outcome {
     let (mut edge, mut wic, mut alice, path) = ready(t, Setup::new()).await?;
     edge.calls(&mut wic, &alice, &path).await?;
-    let register = alice.register_for(0).with("Authorization", edge.bearer(&alice));
+    let register = alice.register_for(0).with("Authorization", edge.credentials(&alice));
     edge.admit(&mut wic, &register).await.preamble("leaving")?;
     let bye = edge.core.request("BYE").await?;
     t.saw(format!("BYE {} on Mw", bye.request.uri));

@@ -25,7 +25,7 @@ purposes! {
         "SUBSCRIBE to reg of the other" => "403",
         test(stranger),
     }
-    "EVT-04" Epcscf WebAuth Requirement "24.229 §5.2.3" {
+    "EVT-04" Epcscf Any Requirement "24.229 §5.2.3" {
         "The eP-CSCF watches who registers by it",
         given "reg_event.subscribe = true",
         "the first 200 of a registration" => "SUBSCRIBE on Mw with Event: reg and P-Asserted-Identity of the eP-CSCF",
@@ -109,13 +109,13 @@ purposes! {
         "nothing" => "REGISTER with an expiry of 0 and auth-done on Mw; close 1008",
         test(token_ends),
     }
-    "NET-08" Epcscf WebAuth Policy "24.229 §5.2.3" {
+    "NET-08" Epcscf Any Policy "24.229 §5.2.3" {
         "A profile that changes changes who is asserted",
         given "reg_event.subscribe = true, a registered WIC",
         "NOTIFY that the contact is rejected; then a MESSAGE" => "the registration is over: close 1008, or 403",
         test(told_of_end),
     }
-    "NET-09" Epcscf WebAuth Requirement "24.229 §5.2.6, RFC 3680" {
+    "NET-09" Epcscf Any Requirement "24.229 §5.2.6, RFC 3680" {
         "What the network ends, the eP-CSCF ends",
         given "reg_event.subscribe = true, a registered WIC",
         "NOTIFY that the registration is terminated, the contact deactivated" => "a request of the core for the flow finds no registration: 4xx",

@@ -53,7 +53,7 @@ purposes! {
         "an offer of the core" => "on W2 SAVPF, fingerprint, tls-id, actpass, rtcp-mux, ICE",
         waits(GATEWAY),
     }
-    "SDP-09" Epcscf WebAuth Requirement "RFC 3261 §13.2.1" {
+    "SDP-09" Epcscf Any Requirement "RFC 3261 §13.2.1" {
         "A call without an offer carries it in the 200",
         given "a registered WIC",
         "INVITE without a body; a 200 with the offer; ACK with the answer" => "the offer is on W2, the answer on Mw",
@@ -74,7 +74,7 @@ purposes! {
         "an offer with .local candidates alone" => "accepted; the peer-reflexive candidate is used",
         waits(GATEWAY),
     }
-    "SDP-13" Epcscf WebAuth Policy "RFC 8866 §5" {
+    "SDP-13" Epcscf Any Policy "RFC 8866 §5" {
         "A hostile description breaks nothing",
         given "a registered WIC",
         "an offer cut in the middle; of ten thousand attributes" => "a 4xx, or it is passed on; the next message is answered",

@@ -26,7 +26,7 @@ purposes! {
         "impi and impu with CR LF and a header" => "401 or 403; no such header on Mw",
         test(header_injection),
     }
-    "SEC-04" Epcscf WebAuth Requirement "24.229 §4.4" {
+    "SEC-04" Epcscf Any Requirement "24.229 §4.4" {
         "What only the network may say is not taken from a response either",
         given "a registered WIC that is called",
         "a 200 with P-Associated-URI, Service-Route, P-Charging-Vector and more" => "none of it is on Mw",
@@ -76,7 +76,7 @@ purposes! {
         "a REGISTER after a Close" => "nothing on Mw",
         test(after_close),
     }
-    "SEC-13" Epcscf WebAuth Policy "RFC 3261 §18.3" {
+    "SEC-13" Epcscf Any Policy "RFC 3261 §18.3" {
         "A forged flow token leads nowhere",
         given "a registered WIC",
         "a request of the core with a changed flow token" => "403; nothing reaches the WIC",
@@ -87,7 +87,7 @@ purposes! {
         "a request from another address" => "403, or nothing",
         test(stranger_on_mw),
     }
-    "SEC-15" Epcscf WebAuth Policy "33.203 O.3.1.1" {
+    "SEC-15" Epcscf Digest Policy "33.203 O.3.1.1" {
         "Digest is not guessed for ever",
         given "digest.max_failures = 3, a core that challenges again",
         "three wrong answers on one connection" => "the connection is closed",
@@ -303,7 +303,7 @@ async fn after_close(t: &mut Tester) -> Outcome {
     let mut edge = t.edge().await?;
     let mut wic = edge.operator_wic().await?;
     let mut alice = edge.person();
-    let register = alice.register().with("Authorization", edge.bearer(&alice));
+    let register = alice.register().with("Authorization", edge.credentials(&alice));
     let close = crate::script::Frame::close(1000, "").encode();
     let after = crate::script::Frame::new(crate::script::Opcode::Text, register.bytes()).encode();
     wic.write(&[close, after].concat()).await?;

@@ -44,23 +44,23 @@ purposes! {
         "a text frame with the octet FF" => "close 1007",
         test(invalid_utf8),
     }
-    "WS-08" Epcscf WebAuth Requirement "RFC 7118 §4.2" {
+    "WS-08" Epcscf Any Requirement "RFC 7118 §4.2" {
         "Text and binary messages are taken alike",
         "a REGISTER as text, another as binary" => "both reach the core",
         test(text_and_binary),
     }
-    "WS-09" Epcscf WebAuth Policy "RFC 7118 §5" {
+    "WS-09" Epcscf Any Policy "RFC 7118 §5" {
         "Two SIP messages in one WebSocket message are not both acted on",
         "two REGISTERs in one text message" => "400, or the connection is closed with 1003; the second never reaches the core",
         test(two_in_one),
     }
-    "WS-10" Epcscf WebAuth Policy "RFC 7118 §5" {
+    "WS-10" Epcscf Any Policy "RFC 7118 §5" {
         "Half a SIP message is not waited out",
         "a REGISTER cut within its headers, the rest as a second WebSocket message"
             => "400 or a close; nothing reaches the core",
         test(split_message),
     }
-    "WS-11" Epcscf WebAuth Requirement "RFC 6455 §5.4" {
+    "WS-11" Epcscf Any Requirement "RFC 6455 §5.4" {
         "A fragmented message is put together, with a Ping answered in between",
         "a REGISTER in three frames, a Ping after the first" => "a Pong, and the REGISTER reaches the core whole",
         test(fragments),
@@ -70,17 +70,17 @@ purposes! {
         "a REGISTER with a body and no Content-Length" => "the body reaches the core, or is refused with 415, whole",
         test(no_content_length),
     }
-    "WS-13" Epcscf WebAuth Policy "RFC 7118 §5" {
+    "WS-13" Epcscf Any Policy "RFC 7118 §5" {
         "A Content-Length that lies is refused",
         "Content-Length: 5 and no body" => "400; nothing reaches the core",
         test(lying_content_length),
     }
-    "WS-14" Epcscf WebAuth Policy "RFC 7118 §5.2" {
+    "WS-14" Epcscf Any Policy "RFC 7118 §5.2" {
         "Via must say WebSocket",
         "Via: SIP/2.0/TCP over a WebSocket" => "400; nothing reaches the core",
         test(via_of_tcp),
     }
-    "WS-15" Epcscf WebAuth Policy "RFC 7118 §6" {
+    "WS-15" Epcscf Any Policy "RFC 7118 §6" {
         "A WIC that answers no Ping is given up, its registration is not",
         given "a registered WIC, Pings each second (connection.ping_interval)",
         "no Pong" => "the connection ends; nothing is de-registered; a request for the flow gets 430",
@@ -193,7 +193,7 @@ async fn text_and_binary(t: &mut Tester) -> Outcome {
     for opcode in [Opcode::Text, Opcode::Binary] {
         let mut wic = edge.operator_wic().await?;
         let mut alice = edge.person();
-        let register = alice.register().with("Authorization", edge.bearer(&alice));
+        let register = alice.register().with("Authorization", edge.credentials(&alice));
         wic.send_as(opcode, &register.bytes()).await?;
         let arrived = edge.core.request("REGISTER").await?;
         let ok = edge.at_core().ok(&arrived.request);
@@ -208,8 +208,8 @@ async fn two_in_one(t: &mut Tester) -> Outcome {
     let mut edge = t.edge().await?;
     let mut wic = edge.operator_wic().await?;
     let (mut alice, mut bob) = (edge.person(), edge.person());
-    let first = alice.register().with("Authorization", edge.bearer(&alice)).with("Content-Length", 0);
-    let second = bob.register().with("Authorization", edge.bearer(&bob)).with("Content-Length", 0);
+    let first = alice.register().with("Authorization", edge.credentials(&alice)).with("Content-Length", 0);
+    let second = bob.register().with("Authorization", edge.credentials(&bob)).with("Content-Length", 0);
     wic.send([first.bytes(), second.bytes()].concat()).await?;
     match wic.answer().await {
         Ok(answer) => t.status(&answer, &[400])?,
@@ -226,7 +226,7 @@ async fn split_message(t: &mut Tester) -> Outcome {
     let mut edge = t.edge().await?;
     let mut wic = edge.operator_wic().await?;
     let mut alice = edge.person();
-    let register = alice.register().with("Authorization", edge.bearer(&alice)).with("Content-Length", 0);
+    let register = alice.register().with("Authorization", edge.credentials(&alice)).with("Content-Length", 0);
     let octets = register.bytes();
     let (head, tail) = octets.split_at(octets.len() - 40);
     wic.send(head).await?;
@@ -245,7 +245,7 @@ async fn fragments(t: &mut Tester) -> Outcome {
     let mut edge = t.edge().await?;
     let mut wic = edge.operator_wic().await?;
     let mut alice = edge.person();
-    let register = alice.register().with("Authorization", edge.bearer(&alice));
+    let register = alice.register().with("Authorization", edge.credentials(&alice));
     let octets = register.bytes();
     let (first, rest) = octets.split_at(octets.len() / 3);
     let (second, third) = rest.split_at(rest.len() / 2);
@@ -285,7 +285,7 @@ async fn lying_content_length(t: &mut Tester) -> Outcome {
     let mut edge = t.edge().await?;
     let mut wic = edge.operator_wic().await?;
     let mut alice = edge.person();
-    let register = alice.register().with("Authorization", edge.bearer(&alice)).with("Content-Length", 5);
+    let register = alice.register().with("Authorization", edge.credentials(&alice)).with("Content-Length", 5);
     let answer = edge.refused(&mut wic, &register).await?;
     t.status(&answer, &[400])
 }
@@ -296,7 +296,7 @@ async fn via_of_tcp(t: &mut Tester) -> Outcome {
     let mut alice = edge.person();
     let branch = alice.next_branch();
     let via = format!("SIP/2.0/TCP {};branch={branch}", alice.host);
-    let register = alice.register().set("Via", via).with("Authorization", edge.bearer(&alice));
+    let register = alice.register().set("Via", via).with("Authorization", edge.credentials(&alice));
     let answer = edge.refused(&mut wic, &register).await?;
     t.status(&answer, &[400])
 }

@@ -130,6 +130,11 @@ impl Node {
         self.addr
     }
 
+    /// Why something that came cannot be read.
+    pub fn malformed(&self) -> Option<&str> {
+        self.malformed.as_deref()
+    }
+
     /// Forgets what came, and logs elsewhere from now on: for one node that serves several scripts.
     pub fn renew(&mut self, log: &Log) {
         while self.incoming.try_recv().is_ok() {}

@@ -1,5 +1,6 @@
 //! Certificates of the script, and trust in those of the system under test.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,13 +13,22 @@ use tokio_rustls::TlsConnector;
 use super::ScriptError;
 
 /// A certificate authority of the script, with one certificate for its own servers.
-#[derive(Debug)]
 pub struct Pki {
     /// The CA, for the system under test to trust.
     pub ca_pem: String,
     /// The SHA-256 of its server's public key (SPKI) in base64, as browsers pin it.
     pub spki_sha256: String,
+    /// The certificate, for a system under test that is given one.
+    pub certificate_pem: String,
+    /// Its key, PKCS #8.
+    pub key_pem: String,
     server: Arc<rustls::ServerConfig>,
+}
+
+impl fmt::Debug for Pki {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pki").finish_non_exhaustive()
+    }
 }
 
 impl Pki {
@@ -36,13 +46,20 @@ impl Pki {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let leaf = CertificateParams::new(names).and_then(|params| params.signed_by(&key, &ca)).map_err(failed)?;
         let spki = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &key.subject_public_key_info());
+        let key_pem = key.serialize_pem();
         let key = PrivateKeyDer::try_from(key.serialize_der())
             .map_err(|e| ScriptError::Setup(format!("making certificates: {e}")))?;
         let server = rustls::ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key))
             .map_err(|e| ScriptError::Setup(format!("TLS: {e}")))?;
-        Ok(Self { ca_pem: ca.pem(), spki_sha256: STANDARD.encode(spki), server: Arc::new(server) })
+        Ok(Self {
+            ca_pem: ca.pem(),
+            spki_sha256: STANDARD.encode(spki),
+            certificate_pem: leaf.pem(),
+            key_pem,
+            server: Arc::new(server),
+        })
     }
 
     /// The TLS side of the script's servers.

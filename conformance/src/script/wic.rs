@@ -247,7 +247,7 @@ impl Wic {
     /// # Errors
     /// When nothing comes in time, or what comes is no frame.
     pub async fn next(&mut self) -> Result<Came, ScriptError> {
-        self.next_within(self.target.within, "anything").await
+        self.next_within(self.target.within, "message or end of the connection").await
     }
 
     /// The next thing that comes within a time of its own.

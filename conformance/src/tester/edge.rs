@@ -16,6 +16,8 @@ pub struct Edge {
     log: Log,
     limits: Limits,
     salt: String,
+    /// Whether flow 2 is claimed.
+    by_token: bool,
     count: u32,
 }
 
@@ -42,8 +44,8 @@ impl DerefMut for Edge {
 }
 
 impl Edge {
-    pub(super) fn new(it: EdgeUnderTest, log: Log, limits: Limits, salt: String) -> Self {
-        Self { it, log, limits, salt, count: 0 }
+    pub(super) fn new(it: EdgeUnderTest, log: Log, limits: Limits, salt: String, by_token: bool) -> Self {
+        Self { it, log, limits, salt, by_token, count: 0 }
     }
 
     /// What the core answers.
@@ -135,6 +137,15 @@ impl Edge {
         format!("Bearer {}", self.token(person).sign(&self.it.operator.key))
     }
 
+    /// The Authorization value of a REGISTER that any flow will do for: a token of flow 2, or the identity
+    /// of flow 1 where flow 2 is not claimed.
+    pub fn credentials(&mut self, person: &Person) -> String {
+        match self.by_token {
+            true => self.bearer(person),
+            false => digest::identity(&person.impi, &person.domain),
+        }
+    }
+
     /// The Authorization value with a token of flow 3.
     pub fn guest_bearer(&mut self, person: &Person) -> String {
         format!("Bearer {}", self.guest_token(person).sign(&self.it.partner.key))
@@ -171,21 +182,23 @@ impl Edge {
         }
     }
 
-    /// Sends a REGISTER that the system answers by itself; the answer, when nothing went to the core.
+    /// Sends a request of a WIC that the system answers by itself; the answer, when nothing went to
+    /// the core.
     ///
     /// # Errors
     /// When the core is asked, or no answer comes.
-    pub async fn refused(&mut self, wic: &mut Wic, register: &Msg) -> Outcome<Response> {
-        wic.send(register.bytes()).await?;
+    pub async fn refused(&mut self, wic: &mut Wic, request: &Msg) -> Outcome<Response> {
+        wic.send(request.bytes()).await?;
+        let within = self.limits.answer;
         let answer = tokio::select! {
             biased;
             answer = wic.answer() => answer?,
-            arrived = self.it.core.request("REGISTER") => {
+            arrived = self.it.core.request_that("request on Mw", within, of_call(request)) => {
                 let arrived = arrived?;
                 return Err(Stop::Fail(format!("the core was asked: {} {}", arrived.request.method, arrived.request.uri)));
             }
         };
-        self.nothing_on_mw(register).await?;
+        self.nothing_on_mw(request).await?;
         Ok(answer)
     }
 
@@ -194,16 +207,17 @@ impl Edge {
     /// # Errors
     /// When it is.
     pub async fn nothing_on_mw(&mut self, message: &Msg) -> Outcome {
-        let call_id = message.value("Call-ID").unwrap_or_default().to_owned();
-        let mine = |r: &sip::Request| r.call_id().is_ok_and(|id| id.to_string() == call_id);
-        Ok(self.it.core.silent(self.limits.quiet, mine).await?)
+        Ok(self.it.core.silent(self.limits.quiet, of_call(message)).await?)
     }
 
-    /// Registers by flow 2, as a preamble.
+    /// Registers by flow 2, or by flow 1 where flow 2 is not claimed, as a preamble.
     ///
     /// # Errors
     /// Inconclusive, when that fails.
     pub async fn registered(&mut self, wic: &mut Wic, person: &mut Person) -> Outcome<Admitted> {
+        if !self.by_token {
+            return self.registered_by_digest(wic, person).await;
+        }
         let register = person.register().with("Authorization", self.bearer(person));
         self.admit(wic, &register).await.preamble("registering by flow 2")
     }
@@ -302,18 +316,6 @@ impl Edge {
         }
     }
 
-    /// Sends a request of a WIC that the system answers by itself; the answer, when nothing went to
-    /// the core.
-    ///
-    /// # Errors
-    /// When the core is asked, or no answer comes.
-    pub async fn kept(&mut self, wic: &mut Wic, request: &Msg) -> Outcome<Response> {
-        wic.send(request.bytes()).await?;
-        let answer = wic.answer().await?;
-        self.nothing_on_mw(request).await?;
-        Ok(answer)
-    }
-
     /// Calls somebody, up to the ACK; the INVITE on Mw and the 200 on W2.
     ///
     /// # Errors
@@ -368,7 +370,12 @@ impl Edge {
         wic.send(super::answer_of_wic(&on_w2, person).bytes()).await?;
         let call_id = invite.value("Call-ID").unwrap_or_default().to_owned();
         let ok = self.it.core.response(Some(&call_id)).await?;
-        let ack = super::in_dialog("ACK", 1, &invite, &ok, &self.salt).set("Via", via_of(&invite, "a"));
+        // The core's own entry of the route set is behind it already.
+        let mut onward = ok.clone();
+        onward
+            .headers
+            .retain(|line| line.name != sip::HeaderName::RecordRoute || !line.value.contains(&core.to_string()));
+        let ack = super::in_dialog("ACK", 1, &invite, &onward, &self.salt).set("Via", via_of(&invite, "a"));
         self.it.core.send(mw, &ack.bytes()).await?;
         wic.request("ACK").await?;
         Ok((on_w2, ok))
@@ -378,6 +385,12 @@ impl Edge {
     pub fn quiet(&self) -> std::time::Duration {
         self.limits.quiet
     }
+}
+
+/// What tells a message on Mw to be of the same Call-ID.
+fn of_call(message: &Msg) -> impl Fn(&sip::Request) -> bool + use<> {
+    let call_id = message.value("Call-ID").unwrap_or_default().to_owned();
+    move |r| r.call_id().is_ok_and(|id| id.to_string() == call_id)
 }
 
 /// The Via of a message with another branch.
