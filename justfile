@@ -12,6 +12,10 @@ demo *args:
 test *args:
     cargo xtask test {{args}}
 
+# Put software by others under test; `just interop --list` names it.
+interop *args:
+    cargo xtask interop {{args}}
+
 # Build the WIC for the browser.
 wasm:
     cargo xtask wasm

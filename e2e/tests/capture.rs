@@ -102,7 +102,7 @@ async fn talk_with_sipp(bed: &Bed, wic: &Options, sipp: SocketAddr) -> Result<()
 #[tokio::test(flavor = "multi_thread")]
 async fn tshark_finds_nothing_wrong_with_what_all_nodes_say() -> Result<()> {
     let keys = tempfile::NamedTempFile::new()?;
-    let sipp = peers::free_udp()?;
+    let sipp = peers::free_port()?;
     let bed = Bed::start(|config| {
         config.tls_key_log = Some(keys.path().into());
         config.ims.routes = vec![StaticRoute { to: SIPP.into(), address: sipp, tcp: false }];

@@ -9,8 +9,9 @@ use testbed::wic_shell::{Options, User, register};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wic_registers_by_digest_at_kamailio_and_leaves() -> Result<()> {
     for algorithm in ["MD5", "SHA-256"] {
-        let listen = peers::free_udp()?;
-        let _kamailio = Kamailio::start("registrar", listen, &[&format!("ALGORITHM=\"{algorithm}\"")]).await?;
+        let listen = peers::free_port()?;
+        let _kamailio =
+            Kamailio::start("registrar", listen, &["-A".into(), format!("ALGORITHM=\"{algorithm}\"")]).await?;
         let nodes = Nodes { ims: false, ..Nodes::ALL };
         let bed = Bed::start_nodes(nodes, |config| config.epcscf.core.icscf = listen).await?;
         let ready = &bed.ready;

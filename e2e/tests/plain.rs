@@ -58,7 +58,7 @@ impl Plain {
 }
 
 async fn bed() -> Result<(Bed, Plain)> {
-    let address = peers::free_udp()?;
+    let address = peers::free_port()?;
     let bed = Bed::with_browser(|config| {
         config.ims.routes = vec![StaticRoute { to: PLAIN.into(), address, tcp: false }];
     })

@@ -12,6 +12,8 @@ Usage: cargo xtask <command>
   test               run what CI runs
        --only <step>   that step alone; may be given again
        --list          name the steps
+  interop [<args>]   put software by others under test, and compare with docs/interop;
+                     `interop --help` tells more
   wasm               build the WIC for the browser into wic-wasm/dist
   bench [-- <args>]  run the benchmarks; <args> go to each of them
   setup              install what the commands above need, and nothing else";
@@ -31,6 +33,10 @@ pub(crate) enum Command {
         steps: Vec<Step>,
     },
     ListSteps,
+    Interop {
+        /// For the program that does it.
+        args: Vec<String>,
+    },
     Wasm,
     Bench {
         /// For the benchmarks.
@@ -50,6 +56,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command> 
         "demo" => Command::Demo { args: passed_on(&mut words)? },
         "bench" => Command::Bench { args: passed_on(&mut words)? },
         "test" => test(&mut words)?,
+        "interop" => Command::Interop { args: words.by_ref().collect() },
         "wasm" => Command::Wasm,
         "setup" => Command::Setup,
         Command::ANNOUNCE => Command::Announce,
@@ -110,6 +117,8 @@ mod tests {
             ("demo", Command::Demo { args: words(&[]) }),
             ("demo -- --state x -- y", Command::Demo { args: words(&["--state", "x", "--", "y"]) }),
             ("bench -- sip", Command::Bench { args: words(&["sip"]) }),
+            ("interop", Command::Interop { args: words(&[]) }),
+            ("interop sipp --update", Command::Interop { args: words(&["sipp", "--update"]) }),
             ("test --list", Command::ListSteps),
             ("test", Command::Test { steps: Step::ALL.to_vec() }),
             ("test --only clippy --only fmt --only clippy", Command::Test { steps: vec![Step::Fmt, Step::Clippy] }),

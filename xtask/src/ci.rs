@@ -37,6 +37,11 @@ pub(crate) fn set_up() -> Result<()> {
     install(Step::ALL.iter().flat_map(|step| step.needs()).copied().collect())
 }
 
+/// Installs what one step needs.
+pub(crate) fn set_up_for(step: Step) -> Result<()> {
+    install(step.needs().iter().copied().collect())
+}
+
 /// Prints the steps' names and what they do.
 pub(crate) fn list() {
     for step in Step::ALL {

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod ci;
 mod demo;
+mod interop;
 mod members;
 mod say;
 mod shell;
@@ -42,6 +43,7 @@ fn run(command: Command) -> Result<()> {
         Command::Announce => demo::announce()?,
         Command::Test { steps } => ci::run(&steps)?,
         Command::ListSteps => ci::list(),
+        Command::Interop { args } => interop::run(&args)?,
         Command::Wasm => wasm::build()?.print(),
         Command::Bench { args } => bench::run(&args)?,
         Command::Setup => ci::set_up()?,

@@ -30,9 +30,31 @@ pub(crate) fn node() -> Result<()> {
 /// Makes sure of SIPp, a plain SIP user on the core's side, of Kamailio in a node's place, and of tshark, which
 /// reads what was sent.
 pub(crate) fn sip_testers() -> Result<()> {
-    let wanted =
-        [("sipp", "sip-tester"), ("kamailio", "kamailio"), ("tshark", "tshark"), ("dumpcap", "wireshark-common")];
-    programs(&wanted).context("the tests against software by others need SIPp, Kamailio, tshark and dumpcap")
+    let wanted = [("sipp", "sip-tester"), ("tshark", "tshark"), ("dumpcap", "wireshark-common")];
+    programs(&wanted).and_then(|()| kamailio()).context("the tests need SIPp, Kamailio, tshark and dumpcap")
+}
+
+/// Makes sure of Kamailio with the modules that its configurations load, which Debian has in packages of their own.
+fn kamailio() -> Result<()> {
+    const MODULES: [(&str, &str); 3] = [
+        ("tls.so", "kamailio-tls-modules"),
+        ("websocket.so", "kamailio-websocket-modules"),
+        ("outbound.so", "kamailio-outbound-modules"),
+    ];
+    let mut missing = Vec::new();
+    if shell::which(["kamailio"]).is_none() {
+        missing.push("kamailio");
+    }
+    missing.extend(MODULES.iter().filter(|(file, _)| !has_module(file)).map(|(_, package)| *package));
+    apt_install(&missing)
+}
+
+/// Whether a module is where distributions have them: under `/usr/lib`, or in a folder for the architecture there.
+fn has_module(file: &str) -> bool {
+    let of_architectures = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    std::iter::once("/usr/lib".into())
+        .chain(of_architectures)
+        .any(|folder| folder.join("kamailio/modules").join(file).is_file())
 }
 
 /// Makes sure of a component of the toolchain, such as clippy.
