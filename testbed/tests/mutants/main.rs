@@ -34,8 +34,15 @@ use crate::mutant::Mutant;
 use crate::spoiled::Spoiled;
 use crate::wire::WIRE;
 
-/// How many purposes run at a time: most of them wait.
-const AT_A_TIME: usize = 16;
+/// How many purposes run at a time, of each kind: most of them wait.
+const AT_A_TIME: usize = 12;
+/// How long an answer is waited for. A node with a defect often gives none; a sound one on a busy
+/// machine may be slow.
+const SPOILED: Duration = Duration::from_secs(5);
+const SOUND: Duration = Duration::from_secs(20);
+
+/// A purpose, on nodes with a defect or on sound ones.
+type Trial = (Option<Mutant>, &'static Purpose);
 
 /// Each defect makes the purposes fail that are said to catch it, and without a defect these pass.
 ///
@@ -43,19 +50,18 @@ const AT_A_TIME: usize = 16;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_deliberate_defect_is_caught_and_it_is_known_by_what() {
     let mutants = mutants();
-    let spoiled = mutants.iter().flat_map(|mutant| mutant.caught_by.iter().map(move |id| (Some(mutant.clone()), *id)));
-    let all: BTreeSet<&str> = mutants.iter().flat_map(|mutant| mutant.caught_by.iter().copied()).collect();
-    let runs = spoiled.chain(all.into_iter().map(|id| (None, id)));
-    let runs =
-        runs.map(|(mutant, id)| (mutant, catalogue::all().find(|p| p.id == id).unwrap_or_else(|| panic!("{id}"))));
-    let (mut undetected, mut unsound) = (Vec::new(), Vec::new());
-    for (mutant, id, verdict) in run(runs.collect()).await {
-        match (mutant, verdict) {
-            (Some(_), Verdict::Fail) | (None, Verdict::Pass) => {}
-            (Some(mutant), _) => undetected.push(format!("{mutant} by {id}")),
-            (None, _) => unsound.push(id),
-        }
-    }
+    let purpose = |id: &str| catalogue::all().find(|purpose| purpose.id == id).unwrap_or_else(|| panic!("{id}"));
+    let of =
+        |mutant: &Mutant| mutant.caught_by.iter().map(|id| (Some(mutant.clone()), purpose(id))).collect::<Vec<_>>();
+    let used: BTreeSet<&str> = mutants.iter().flat_map(|mutant| mutant.caught_by.iter().copied()).collect();
+    let sound: Vec<Trial> = used.into_iter().map(|id| (None, purpose(id))).collect();
+    let (sound, spoiled) = tokio::join!(run(sound, SOUND), run(mutants.iter().flat_map(of).collect(), SPOILED));
+    let unsound: Vec<&str> = sound.iter().filter(|trial| trial.2 != Verdict::Pass).map(|trial| trial.1.id).collect();
+    let undetected: Vec<String> = spoiled
+        .into_iter()
+        .filter_map(|(mutant, purpose, verdict)| Some((mutant?, purpose.id)).filter(|_| verdict != Verdict::Fail))
+        .map(|(mutant, id)| format!("{} by {id}", mutant.name))
+        .collect();
     assert_eq!((undetected, unsound), Default::default());
     check_list(&mutants);
 }
@@ -66,13 +72,17 @@ async fn every_deliberate_defect_is_caught_and_it_is_known_by_what() {
 #[ignore = "takes minutes; for who adds a defect"]
 async fn survey() {
     let wanted = std::env::var("DEFECT").unwrap_or_default();
-    for mutant in
-        mutants().into_iter().filter(|m| if wanted.is_empty() { m.is_compiled_in() } else { m.name == wanted })
-    {
+    let is_wanted = |mutant: &Mutant| if wanted.is_empty() { mutant.is_compiled_in() } else { mutant.name == wanted };
+    for mutant in mutants().into_iter().filter(is_wanted) {
         let all = catalogue::all().filter(|purpose| matches!(purpose.run, Run::Test(_)));
-        let ran = run(all.map(|purpose| (Some(mutant.clone()), purpose)).collect()).await;
-        let caught: Vec<&str> = ran.iter().filter(|(.., v)| *v == Verdict::Fail).map(|(_, id, _)| *id).collect();
-        println!("{}: {} catch it: {}", mutant.name, caught.len(), caught.join(", "));
+        let mut catch: Vec<Trial> = all.map(|purpose| (Some(mutant.clone()), purpose)).collect();
+        // Those that fail get their time.
+        for patience in [SPOILED, SOUND] {
+            let ran = run(catch, patience).await;
+            catch = ran.into_iter().filter(|trial| trial.2 == Verdict::Fail).map(|trial| (trial.0, trial.1)).collect();
+        }
+        let ids: Vec<&str> = catch.iter().map(|(_, purpose)| purpose.id).collect();
+        println!("{}: {} catch it: {}", mutant.name, ids.len(), ids.join(", "));
     }
 }
 
@@ -105,38 +115,31 @@ fn mutants() -> Vec<Mutant> {
     compiled.chain(WIRE.iter().cloned()).collect()
 }
 
-/// Runs purposes, each on a node with the defect, or on one without where there is none; what the defect
-/// is called, the purpose, and its verdict.
-async fn run(runs: Vec<(Option<Mutant>, &'static Purpose)>) -> Vec<(Option<String>, &'static str, Verdict)> {
-    let lab = |seconds| {
-        let limits = Limits { answer: Duration::from_secs(seconds), ..Limits::default() };
-        (Arc::new(OwnNodes::new(limits).unwrap()), limits)
-    };
-    // A spoiled node often says nothing; one that is not may be slow on a busy machine.
-    let (sound, spoiled) = (lab(20), lab(5));
+/// Runs purposes; each with its verdict, in their order.
+async fn run(trials: Vec<Trial>, patience: Duration) -> Vec<(Option<Mutant>, &'static Purpose, Verdict)> {
+    let limits = Limits { answer: patience, ..Limits::default() };
+    let nodes = Arc::new(OwnNodes::new(limits).unwrap());
     let permits = Arc::new(Semaphore::new(AT_A_TIME));
     let mut running = JoinSet::new();
-    for (mutant, purpose) in runs {
-        let (nodes, limits) = if mutant.is_some() { spoiled.clone() } else { sound.clone() };
-        let permits = Arc::clone(&permits);
+    for (at, (mutant, purpose)) in trials.into_iter().enumerate() {
+        let (nodes, permits) = (Arc::clone(&nodes), Arc::clone(&permits));
         running.spawn(async move {
             let _permit = permits.acquire_owned().await;
-            let name = mutant.as_ref().map(|mutant| mutant.name.to_string());
-            let lab: Arc<dyn Lab> = match mutant {
+            let lab: Arc<dyn Lab> = match mutant.clone() {
                 Some(mutant) => Arc::new(Spoiled::new(nodes, mutant)),
                 None => nodes,
             };
             let result = engine::one(lab, purpose, limits).await;
-            if (result.verdict == Verdict::Fail) != name.is_some() {
-                let name = name.as_deref().unwrap_or("no defect");
+            if (result.verdict == Verdict::Fail) != mutant.is_some() {
+                let name = mutant.as_ref().map_or("no defect", |mutant| &mutant.name);
                 eprintln!("{name}: {} {} {}\n{}", purpose.id, result.verdict, result.reason, result.ladder(100));
             }
-            (name, purpose.id, result.verdict)
+            (at, (mutant, purpose, result.verdict))
         });
     }
     let mut ran = running.join_all().await;
-    ran.sort_by_key(|(name, id, _)| (name.clone(), *id));
-    ran
+    ran.sort_by_key(|(at, _)| *at);
+    ran.into_iter().map(|(_, trial)| trial).collect()
 }
 
 fn check_list(mutants: &[Mutant]) {
