@@ -262,20 +262,64 @@ defects! {
         /// does not say what its page may do
         SendsNoPagePolicy
     }
+    "WIC" {
+        /// answers the first challenge, not the strongest
+        AnswersFirstChallenge
+        /// answers with one nc each time
+        RepeatsNc
+        /// believes any server that lets it in
+        BelievesAnyServer
+        /// takes stale for a wrong password
+        IgnoresStale
+        /// tries a refused password again
+        TriesPasswordAgain
+        /// gives up where a longer time is wanted
+        GivesUpWhenTooBrief
+        /// counts no CSeq
+        RepeatsCseq
+        /// refreshes a registration at its end
+        RefreshesLate
+        /// comes back before it is wanted
+        IgnoresRetryAfter
+        /// tries again after a second each time
+        NeverBacksOff
+        /// sends no keep-alive
+        SendsNoKeepAlive
+        /// keeps a flow that answers no keep-alive
+        OutlivesSilence
+        /// does not get a new token before the old one ends
+        IgnoresTokenEnd
+        /// renews a refused token for ever
+        RenewsTokenForEver
+        /// takes the word of a challenge for where tokens are given
+        AsksAnyAuthzServer
+        /// leaves without a word
+        LeavesUnsaid
+        /// comes back after a close for policy
+        ComesBackAfterPolicyClose
+        /// overlooks gaps in what it is told
+        OverlooksGaps
+        /// ignores that its registration is shortened
+        IgnoresShortening
+        /// takes an offer that crosses its own
+        TakesCrossingOffers
+        /// takes sessions of any length
+        TakesShortSessions
+    }
 }
 
 /// The defects of a node: none, but in tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defects {
     #[cfg(feature = "defects")]
-    set: u128,
+    set: [bool; Defect::ALL.len()],
 }
 
 #[cfg(feature = "defects")]
 impl Defects {
     /// Whether the node has this one.
     pub const fn has(self, defect: Defect) -> bool {
-        self.set & (1 << defect as u32) != 0
+        self.set[defect as usize]
     }
 }
 
@@ -292,22 +336,27 @@ impl Defects {
     /// None.
     pub const NONE: Self = Self {
         #[cfg(feature = "defects")]
-        set: 0,
+        set: [false; Defect::ALL.len()],
     };
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self::NONE
+    }
+}
+
+impl Default for Defects {
+    fn default() -> Self {
+        Self::NONE
     }
 }
 
 #[cfg(feature = "defects")]
-const _: () = assert!(Defect::ALL.len() <= u128::BITS as usize);
-
-#[cfg(feature = "defects")]
 impl FromIterator<Defect> for Defects {
     fn from_iter<I: IntoIterator<Item = Defect>>(defects: I) -> Self {
-        Self { set: defects.into_iter().fold(0, |set, defect| set | 1 << defect as u32) }
+        let mut all = Self::NONE;
+        defects.into_iter().for_each(|defect| all.set[defect as usize] = true);
+        all
     }
 }
 

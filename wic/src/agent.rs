@@ -14,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ims::Defect;
 use sip::{Entropy, Framing, Instant, Message, Now};
 
 use crate::backoff::Backoff;
@@ -69,7 +70,7 @@ impl Agent {
     /// A WIC that does nothing until it is started.
     pub fn new(config: Config, entropy: impl Entropy + Send + 'static) -> Self {
         Self {
-            line: Line::new(&config.timers),
+            line: Line::new(&config.timers, config.defects),
             config,
             entropy: Box::new(entropy),
             state: State::Idle,
@@ -181,6 +182,7 @@ impl Agent {
         }
         match self.keepalive.handle_timeout(now.mono, self.config.timers.pong, &mut *self.entropy) {
             Some(Due::Ping) => self.transmit(Bytes::from_static(b"\r\n\r\n")),
+            Some(Due::Dead) if self.has(Defect::OutlivesSilence) => {}
             Some(Due::Dead) => self.flow_failed(now),
             None => {}
         }
@@ -253,7 +255,10 @@ impl Agent {
 
     /// Waits, then proceeds. The connection stays if it is up.
     fn back_off(&mut self, now: Now, cause: Failure, at_least: Option<Duration>) {
-        let wait = self.backoff.next(&self.config.timers, &mut *self.entropy);
+        let mut wait = self.backoff.next(&self.config.timers, &mut *self.entropy);
+        if self.has(Defect::NeverBacksOff) {
+            wait = self.config.timers.first_retry;
+        }
         let until = now.mono + wait.max(at_least.unwrap_or_default());
         self.event(Event::Failed(cause.clone()));
         self.set_state(State::BackingOff { until, attempt: self.backoff.failures(), cause });
@@ -280,6 +285,10 @@ impl Agent {
         self.registration = None;
         self.event(Event::Deregistered { confirmed });
         self.set_state(State::Idle);
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.config.defects.has(defect)
     }
 
     fn set_state(&mut self, state: State) {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ims::{Impi, Impu, Password, Scenario};
+use ims::{Defects, Impi, Impu, Password, Scenario};
 use sip::Host;
 use sip::headers::BearerStyle;
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub timers: Timers,
     /// How much it does at a time.
     pub limits: Limits,
+    /// Rules that are broken on purpose, in tests.
+    pub defects: Defects,
 }
 
 impl Config {
@@ -34,6 +36,7 @@ impl Config {
             reg_event: true,
             timers: Timers::default(),
             limits: Limits::default(),
+            defects: Defects::NONE,
         }
     }
 

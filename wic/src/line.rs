@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
+use ims::Defects;
 use sip::dialog::Dialog;
 use sip::headers::{CSeq, Contact, NameAddr, To, Via};
 use sip::transaction::{self, ClientKey, Incoming, ServerKey, Transactions};
@@ -134,10 +135,11 @@ pub(crate) struct Line {
     pub(crate) user: Option<User>,
     sent: Few<ClientKey, Sent>,
     parked: Vec<Parked>,
+    pub(crate) defects: Defects,
 }
 
 impl Line {
-    pub(crate) fn new(timers: &Timers) -> Self {
+    pub(crate) fn new(timers: &Timers, defects: Defects) -> Self {
         let t1 = timers.transaction / 64;
         let timers = transaction::Timers { t1, t2: t1 * 8, t4: t1 * 10, ..transaction::Timers::default() };
         Self {
@@ -148,6 +150,7 @@ impl Line {
             user: None,
             sent: Few::default(),
             parked: Vec::new(),
+            defects,
         }
     }
 

@@ -10,7 +10,7 @@ pub(crate) use granted::{Granted, refresh_after};
 
 use std::time::Duration;
 
-use ims::{Impu, Scenario, Token};
+use ims::{Defect, Defects, Impu, Scenario, Token};
 use sip::headers::{MinExpires, RetryAfter};
 use sip::{Entropy, Host, Method, Request, Response, StatusCode};
 
@@ -42,6 +42,7 @@ pub(crate) struct Registration {
     host: String,
     auth: Auth,
     sent: Option<Sent>,
+    defects: Defects,
 }
 
 #[derive(Debug)]
@@ -92,13 +93,13 @@ impl Registration {
                 access.wss_url.clone(),
                 access.impu.clone(),
                 access.domain.clone(),
-                Auth::Digest(DigestClient::new(access.clone())),
+                Auth::Digest(DigestClient::new(access.clone(), config.defects)),
             ),
             (Access::Token(access), Some(grant)) => (
                 access.wss_url.as_ref().unwrap_or(&grant.wss_url).clone(),
                 access.impu.as_ref().or(grant.impus.first())?.clone(),
                 grant.realm.clone(),
-                Auth::Bearer(BearerClient::new(access, grant.token.clone())),
+                Auth::Bearer(BearerClient::new(access, grant.token.clone(), config.defects)),
             ),
             (Access::Token(_), None) => return None,
         };
@@ -118,6 +119,7 @@ impl Registration {
             host,
             auth,
             sent: None,
+            defects: config.defects,
         })
     }
 
@@ -211,7 +213,7 @@ impl Registration {
         match status.code() {
             200..=299 => self.bound(response),
             401 => self.challenged(response),
-            423 => self.too_brief(response),
+            423 if !self.defects.has(Defect::GivesUpWhenTooBrief) => self.too_brief(response),
             // What a server says of itself, not of this request.
             408 | 430 | 480 | 500 | 502..=504 | 600 => {
                 let retry_after = response.headers.opt::<RetryAfter>().ok().flatten();

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use ims::Defect;
 use ims::reginfo::{self, ContactEvent, RegContact, RegInfo, RegState, View};
 use sip::dialog::{Dialog, DialogId, ends_usage};
 use sip::headers::{ContentType, Event, Expires, RetryAfter, SubscriptionState};
@@ -156,7 +157,7 @@ impl Watch {
                 }
                 Ok(reginfo::Applied::Old) => {}
                 // What was lost may be the very news: all of it is asked for again.
-                Err(_) if !over => self.ask(io),
+                Err(_) if !over && !io.line.defects.has(Defect::OverlooksGaps) => self.ask(io),
                 Err(_) => {}
             }
         }

@@ -119,7 +119,7 @@ purposes! {
     }
     "WIC-14" Wic WebAuth Policy "33.203 X.3.2.3 step 4" {
         "A close for policy is not answered with another try",
-        "403, then close 1008" => "no new connection",
+        "403, then close 1008; while registered, close 1008" => "no new connection",
         test(tokens::policy_close),
     }
     "WIC-15" Wic Digest Requirement "RFC 5626 §4.3" {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use conformance::Boxed;
 use conformance::cx::{CxAsk, CxReply};
 use conformance::lab::{
-    Controlled, CoreControl, CoreUnderTest, EdgeControl, EdgeUnderTest, IcscfUnderTest, Lab, Operation, ScscfUnderTest,
-    Setup, WicAccess, WicUnderTest, WwsfUnderTest,
+    Controlled, CoreControl, CoreUnderTest, EdgeControl, EdgeUnderTest, IcscfUnderTest, Lab, NativeWic, Operation,
+    ScscfUnderTest, Setup, WicAccess, WicUnderTest, WwsfUnderTest,
 };
 use conformance::script::{Log, Node, Source, connector};
 use conformance::tester::Limits;
@@ -135,7 +135,9 @@ impl Lab for Spoiled {
         setup: &'a Setup,
         log: &'a Log,
     ) -> Boxed<'a, Outcome<Box<dyn WicUnderTest>>> {
-        Box::pin(async move { self.nodes.wic(access, &self.setup(setup), log).await })
+        let spoil = |config: &mut wic::Config| config.defects = self.mutant.defects;
+        let wic = NativeWic::new(access, setup, log, spoil);
+        Box::pin(async move { Ok(Box::new(wic?) as Box<dyn WicUnderTest>) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The connection to the eP-CSCF: opening, losing, opening again.
 
+use ims::Defect;
 use sip::{Instant, Now};
 
 use super::Agent;
@@ -72,7 +73,9 @@ impl Agent {
         match self.state {
             State::FetchingToken | State::BackingOff { .. } | State::Idle | State::Failed(_) => {}
             State::Deregistering => self.finish(now, false),
-            _ if code != CLOSE_POLICY => self.back_off(now, Failure::closed(code, reason), None),
+            _ if code != CLOSE_POLICY || self.has(Defect::ComesBackAfterPolicyClose) => {
+                self.back_off(now, Failure::closed(code, reason), None)
+            }
             _ if expected
                 || std::mem::take(&mut self.renewing)
                 || self.token_by.is_some()

@@ -1,5 +1,6 @@
 //! The end of a connection or of the registration, as calls and messages see it.
 
+use ims::Defect;
 use sip::Now;
 
 use super::Agent;
@@ -35,7 +36,9 @@ impl Agent {
     /// 3261 §10.2): an answer that is due comes first.
     pub(super) fn unbind(&mut self, now: Now) {
         let free = self.link.is_up() && self.release_by.is_none() && self.answer_by.is_none();
-        if self.state == State::Deregistering && free {
+        if self.state == State::Deregistering && free && self.has(Defect::LeavesUnsaid) {
+            self.finish(now, false);
+        } else if self.state == State::Deregistering && free {
             self.send_register(now, Purpose::Unbind);
         }
     }

@@ -1,5 +1,6 @@
 //! REGISTER requests and what follows from their answers.
 
+use ims::Defect;
 use sip::{Method, Now, Request, Response};
 use std::time::Duration;
 
@@ -103,8 +104,12 @@ impl Agent {
 
     fn bound(&mut self, now: Now, granted: Granted) {
         self.registered_at.get_or_insert(now.mono);
-        self.keepalive.set(now.mono, granted.flow_timer, &mut *self.entropy);
-        let binding = Box::new(granted.binding(now.mono, self.token_left(now)));
+        let flow_timer = granted.flow_timer.filter(|_| !self.has(Defect::SendsNoKeepAlive));
+        self.keepalive.set(now.mono, flow_timer, &mut *self.entropy);
+        let mut binding = Box::new(granted.binding(now.mono, self.token_left(now)));
+        if self.has(Defect::RefreshesLate) {
+            binding.refresh_at = binding.expires_at;
+        }
         if let Some(registration) = &self.registration {
             self.line.registered(registration.user(&binding));
         }
@@ -118,6 +123,7 @@ impl Agent {
 
     /// 503, 504 and their like (RFC 3261 §20.33). A registration in force stays so until it ends.
     fn postpone(&mut self, now: Now, failure: Failure, retry_after: Option<Duration>) {
+        let retry_after = retry_after.filter(|_| !self.has(Defect::IgnoresRetryAfter));
         match &self.state {
             State::Refreshing(binding) => {
                 let binding = binding.clone();

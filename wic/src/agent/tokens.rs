@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ims::Defect;
 use sip::Now;
 
 use super::Agent;
@@ -74,7 +75,8 @@ impl Agent {
 
     /// Whether the token is past half of its life: a refresh with it would be granted less and less.
     pub(super) fn token_grows_old(&self, now: Now) -> bool {
-        self.on_token() && self.held.as_ref().is_none_or(|held| held.left(now) <= held.grant.expires_in / 2)
+        let old = |held: &HeldToken| held.left(now) <= held.grant.expires_in / 2 && !self.has(Defect::IgnoresTokenEnd);
+        self.on_token() && self.held.as_ref().is_none_or(old)
     }
 
     pub(super) fn token_has_expired(&self, now: Now) -> bool {
@@ -82,7 +84,8 @@ impl Agent {
     }
 
     pub(super) fn token_left(&self, now: Now) -> Option<Duration> {
-        self.held.as_ref().filter(|_| self.on_token()).map(|held| Duration::from_secs(held.left(now)))
+        let ends = self.on_token() && !self.has(Defect::IgnoresTokenEnd);
+        self.held.as_ref().filter(|_| ends).map(|held| Duration::from_secs(held.left(now)))
     }
 
     /// A REGISTER carries it. Other requests do so from now on, no sooner: the eP-CSCF takes no

@@ -1,6 +1,7 @@
 //! What the network says of the registration, and what follows (TS 24.229 §5.1.1.7, RFC 3680
 //! §3.7.2).
 
+use ims::Defect;
 use sip::transaction::{ClientKey, ServerKey};
 use sip::{Instant, Now, Request, Response, StatusCode};
 
@@ -52,6 +53,7 @@ impl Agent {
     fn suffer(&mut self, now: Now, fate: Fate) {
         match fate {
             Fate::Kept => {}
+            Fate::Shortened(_) if self.has(Defect::IgnoresShortening) => {}
             Fate::Renew { event, after } => {
                 let text = format!("the network ended the registration: {event} (RFC 3680 §3.7.2)");
                 self.renew(now, Failure::new(Cause::Deregistered, text), after);

@@ -1,6 +1,6 @@
 //! Flows 2 and 3: a token in Authorization (RFC 8898).
 
-use ims::Token;
+use ims::{Defect, Defects, Token};
 use sip::headers::{BearerStyle, BearerToken, Challenge, TypedHeader, WwwAuthenticate};
 use sip::{HeaderName, Response};
 
@@ -14,11 +14,13 @@ pub(super) struct BearerClient {
     pub(super) renewed: bool,
     pub(super) style: BearerStyle,
     authz_servers: Vec<String>,
+    defects: Defects,
 }
 
 impl BearerClient {
-    pub(super) fn new(access: &TokenAccess, token: Token) -> Self {
-        Self { token, renewed: false, style: access.bearer_style, authz_servers: access.authz_servers.clone() }
+    pub(super) fn new(access: &TokenAccess, token: Token, defects: Defects) -> Self {
+        let authz_servers = access.authz_servers.clone();
+        Self { token, renewed: false, style: access.bearer_style, authz_servers, defects }
     }
 
     pub(super) fn credentials(&self) -> Result<BearerToken, Failure> {
@@ -45,6 +47,7 @@ impl BearerClient {
         };
         if let Some(server) = challenge.text("authz_server")
             && !self.authz_servers.contains(&server)
+            && !self.defects.has(Defect::AsksAnyAuthzServer)
         {
             return Verdict::Refused(
                 Failure::new(
@@ -61,7 +64,7 @@ impl BearerClient {
         if error.as_deref() == Some("invalid_scope") {
             return Verdict::Refused(rejected("its scope does not allow IMS access (RFC 8898 §4)"));
         }
-        if self.renewed {
+        if self.renewed && !self.defects.has(Defect::RenewsTokenForEver) {
             return Verdict::Refused(rejected("and so was a new one"));
         }
         self.renewed = true;

@@ -1,5 +1,6 @@
 //! Flow 1: SIP Digest (TS 33.203 Annex N, RFC 8760).
 
+use ims::{Defect, Defects};
 use sip::digest::{self, DigestError};
 use sip::headers::{AuthenticationInfo, Challenge, DigestChallenge, DigestCredentials, TypedHeader, WwwAuthenticate};
 use sip::{Entropy, HeaderName, Method, Response};
@@ -21,11 +22,12 @@ pub(super) struct DigestClient {
     /// `stale` challenges in this round.
     stale: u8,
     sent: Option<DigestCredentials>,
+    defects: Defects,
 }
 
 impl DigestClient {
-    pub(super) fn new(access: DigestAccess) -> Self {
-        Self { access, challenge: None, nc: 0, answered: 0, stale: 0, sent: None }
+    pub(super) fn new(access: DigestAccess, defects: Defects) -> Self {
+        Self { access, challenge: None, nc: 0, answered: 0, stale: 0, sent: None, defects }
     }
 
     pub(super) fn begin(&mut self) {
@@ -50,7 +52,9 @@ impl DigestClient {
             self.sent = None;
             return Ok((access.opening == Opening::Identified).then(|| identify(access, uri)));
         };
-        self.nc += 1;
+        if self.nc == 0 || !self.defects.has(Defect::RepeatsNc) {
+            self.nc += 1;
+        }
         let method = Method::Register;
         let credentials = digest::answer(
             challenge,
@@ -69,17 +73,20 @@ impl DigestClient {
     /// A 401. The same password is tried once a round: what it did not open, it won't open.
     /// `stale` says that the password was right and only the nonce is too old (RFC 7616 §3.3).
     pub(super) fn challenged(&mut self, response: &Response) -> Verdict {
+        let most = if self.defects.has(Defect::AnswersFirstChallenge) { 1 } else { usize::MAX };
         let offered: Vec<WwwAuthenticate> = response
             .headers
             .values(&HeaderName::WwwAuthenticate)
             .filter_map(|value| WwwAuthenticate::parse(value).ok())
+            .take(most)
             .collect();
         let Some(challenge) = digest::pick(&offered) else {
             return Verdict::Refused(nothing_to_answer(&offered));
         };
-        let stale = challenge.text("stale").is_some_and(|s| s.eq_ignore_ascii_case("true"));
+        let stale = challenge.text("stale").is_some_and(|s| s.eq_ignore_ascii_case("true"))
+            && !self.defects.has(Defect::IgnoresStale);
         self.stale += u8::from(stale);
-        if self.answered > 0 && !stale {
+        if self.answered > 0 && !stale && !self.defects.has(Defect::TriesPasswordAgain) {
             return Verdict::Refused(wrong_password(response));
         }
         if self.stale > MOST_STALE {
@@ -104,6 +111,7 @@ impl DigestClient {
         match verdict {
             Ok(()) => {}
             Err(DigestError::Missing("rspauth")) if !self.access.require_rspauth => {}
+            Err(_) if self.defects.has(Defect::BelievesAnyServer) => {}
             Err(error) => return Err(not_proven(&error.to_string())),
         }
         let next = info.and_then(|info| info.text("nextnonce")).filter(|nonce| !nonce.is_empty());

@@ -1,5 +1,6 @@
 //! REGISTER as a WIC builds it (TS 24.229 §5.1.1.2, RFC 7118 §5, RFC 5626 §4.2).
 
+use ims::Defect;
 use sip::headers::{Authorization, CSeq, CallId, Contact, Credentials, From, MaxForwards, NameAddr, To, Via};
 use sip::{Entropy, HeaderName, Host, Method, Params, Request, SipUri, Uri};
 
@@ -12,7 +13,9 @@ const MMTEL: &str = "urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel";
 
 impl Registration {
     pub(super) fn request(&mut self, purpose: Purpose, entropy: &mut dyn Entropy) -> Result<Request, Failure> {
-        self.cseq += 1;
+        if self.cseq == 0 || !self.defects.has(Defect::RepeatsCseq) {
+            self.cseq += 1;
+        }
         let uri = Uri::Sip(bare(None, self.domain.clone()));
         let impu: Uri = self.impu.as_str().parse().map_err(|e| protocol("the IMPU", &e))?;
         let host: Host = self.host.parse().map_err(|e| protocol("the Via host", &e))?;

@@ -1,5 +1,6 @@
 //! A call that comes in, up to our final response (RFC 3261 §13.3, RFC 3262 §3).
 
+use ims::Defect;
 use sip::dialog::Dialog;
 use sip::headers::{RAck, RSeq};
 use sip::transaction::ServerKey;
@@ -71,7 +72,7 @@ impl Session {
                 return None;
             }
         };
-        let refusal = timer::refuse(&invite, io.timers);
+        let refusal = timer::refuse(&invite, io.timers).filter(|_| !io.line.defects.has(Defect::TakesShortSessions));
         let offer = body::sdp(&invite.headers, &invite.body);
         let offer = match (refusal, offer) {
             (None, Ok(offer)) => offer,

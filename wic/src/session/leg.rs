@@ -5,6 +5,7 @@ mod ours;
 
 use std::time::Duration;
 
+use ims::Defect;
 use sip::dialog::{self, Dialog};
 use sip::headers::{Reason, RetryAfter};
 use sip::transaction::{ClientKey, ServerKey};
@@ -202,7 +203,8 @@ impl Leg {
             let answer = request.respond_with(StatusCode::SERVER_INTERNAL_ERROR, reason);
             return io.respond(key, answer.with(&RetryAfter(u32::try_from(wait).unwrap_or(10))));
         }
-        if exchanges && (self.ours.is_some() || !self.settled) {
+        let crosses = exchanges && (self.ours.is_some() || !self.settled);
+        if crosses && !io.line.defects.has(Defect::TakesCrossingOffers) {
             let reason = "our own offer is not answered (RFC 3261 §14.2, RFC 3311 §5.2)";
             return io.refuse(key, &request, StatusCode::REQUEST_PENDING, reason, self.local_tag());
         }
