@@ -4,6 +4,8 @@ mod cx;
 mod dig;
 mod dlg;
 mod evt;
+mod ics;
+mod loc;
 mod media;
 mod org;
 mod ori;
@@ -38,6 +40,8 @@ pub fn all() -> impl Iterator<Item = &'static Purpose> {
         par::PURPOSES,
         sec::PURPOSES,
         cx::PURPOSES,
+        ics::PURPOSES,
+        loc::PURPOSES,
         wic::PURPOSES,
         wws::PURPOSES,
     ]

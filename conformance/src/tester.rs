@@ -20,8 +20,8 @@ use trace::Record;
 
 use crate::Boxed;
 use crate::lab::{CoreControl, EdgeControl, Lab, Setup, WicAccess, WwsfControl};
-use crate::script::Log;
-use crate::verdict::{Outcome, Stop};
+use crate::script::{Log, Node};
+use crate::verdict::{Outcome, Preamble, Stop};
 
 use at_edge::vouch;
 
@@ -152,6 +152,15 @@ impl Tester {
         let wwsf = self.lab.wwsf(&setup, &self.log).await?;
         self.controls.push(Control::Wwsf(Arc::clone(&wwsf.control)));
         Ok(Web::new(wwsf, self.log.clone()))
+    }
+
+    /// A node that no system trusts.
+    ///
+    /// # Errors
+    /// Inconclusive, when there is no address for it.
+    pub async fn stranger(&self, system: &str) -> Outcome<Node> {
+        let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        Node::bind(any, "stranger", system, self.limits.answer, &self.log).await.preamble("the stranger")
     }
 
     /// A WIC that has not begun.

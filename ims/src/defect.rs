@@ -193,7 +193,7 @@ defects! {
         EndsWatchesSilently
     }
     "I-CSCF" {
-        /// takes auth-done from anybody
+        /// takes a REGISTER from anybody
         IcscfTrustsAnybody
         /// does not name a guest's range to the S-CSCF
         ForgetsWildcard

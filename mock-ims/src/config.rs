@@ -36,8 +36,8 @@ pub struct Config {
     /// The sets that are registered by configuration: the anchors of the wildcard ranges for which an
     /// eP-CSCF is the registrar.
     pub statics: Vec<StaticSet>,
-    /// The nodes from which the I-CSCF takes `auth-done`: the eP-CSCFs (TS 33.203 U.1). The S-CSCF
-    /// takes it from the I-CSCF alone. With a port only UDP fits: on one machine that is what tells
+    /// The nodes from which the I-CSCF takes a REGISTER: the eP-CSCFs (TS 24.229 §5.3.1.2). The S-CSCF
+    /// takes `auth-done` from the I-CSCF alone. With a port only UDP fits: on one machine that is what tells
     /// an eP-CSCF from any other process.
     pub trusted_nodes: Vec<TrustedNode>,
     /// Whether the I-CSCF speaks TCP to the S-CSCF instead of UDP. Then every process on the

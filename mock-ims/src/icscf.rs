@@ -2,8 +2,8 @@
 //! there (TS 24.229 §5.3.1); asks it who serves the user that any other request is for, and takes
 //! that there (§5.3.2). Sans-IO.
 //!
-//! It is a stateful proxy. A REGISTER whose user a trusted node vouches for is taken from a trusted
-//! node alone (TS 33.203 U.1). What waits for the HSS or for an S-CSCF has a deadline, so that a
+//! It is a stateful proxy. A REGISTER is taken from a trusted node alone (TS 24.229 §5.3.1.2), and with
+//! it that node's word for its user (TS 33.203 U.1). What waits for the HSS or for an S-CSCF has a deadline, so that a
 //! dead neighbour means a 504.
 
 mod forward;
@@ -20,7 +20,7 @@ use crate::network::Network;
 use crate::policy::{self, Policy};
 use crate::refusal::Refusal;
 use crate::relay::Relays;
-use crate::scscf::{claims_auth_done, digest_credentials, public_identity};
+use crate::scscf::{digest_credentials, public_identity};
 use crate::trust::TrustedNode;
 use bytes::Bytes;
 use forward::Forwards;
@@ -44,7 +44,7 @@ pub struct Config {
     pub port: Option<u16>,
     /// The network that a user is taken to visit when no P-Visited-Network-ID says which.
     pub home_network: String,
-    /// The peers from which `auth-done` is accepted: the eP-CSCFs.
+    /// The peers from which a REGISTER is accepted: the eP-CSCFs.
     pub trusted: Vec<TrustedNode>,
     /// The S-CSCFs that there are.
     pub scscfs: Vec<Candidate>,
@@ -71,7 +71,7 @@ pub struct Icscf {
 /// Something that a policeman or an operator wants to know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A peer that is no trusted node sent `auth-done`.
+    /// A peer that is no trusted node sent a REGISTER.
     Untrusted {
         /// Which.
         from: Peer,
@@ -172,9 +172,11 @@ impl Icscf {
             return Err(Refusal::unsupported(&extensions));
         }
         let trusted = self.config.trusted.iter().any(|node| node.is(&from)) || self.has(Defect::IcscfTrustsAnybody);
-        if claims_auth_done(request) && !trusted {
+        if !trusted {
             self.tell(Event::Untrusted { from });
-            return Err(Refusal::forbidden("auth-done from a node that is not trusted (TS 33.203 U.1)"));
+            return Err(Refusal::forbidden(
+                "REGISTER from a node that is not trusted (TS 24.229 5.3.1.2, TS 33.203 U.1)",
+            ));
         }
         let impu = public_identity(request)?;
         let impi = match digest_credentials(request)?.and_then(|credentials| credentials.text("username")) {

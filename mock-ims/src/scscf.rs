@@ -31,7 +31,7 @@ pub use register::BindingKey;
 pub use registrar::{Binding, Gruus, Registration};
 pub use statics::StaticBinding;
 
-pub(crate) use claim::{claims_auth_done, digest_credentials};
+pub(crate) use claim::digest_credentials;
 pub(crate) use register::public_identity;
 
 use crate::asks::{Asks, CxAsk, CxFailure, CxReply};

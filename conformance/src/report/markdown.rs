@@ -6,7 +6,7 @@ use super::{Described, Report, Result};
 use crate::verdict::Verdict;
 
 /// What each family is about.
-const FAMILIES: [(&str, &str); 22] = [
+const FAMILIES: [(&str, &str); 24] = [
     ("WS", "Upgrade and framing"),
     ("ORI", "Origin"),
     ("TOK", "Security token"),
@@ -23,6 +23,8 @@ const FAMILIES: [(&str, &str); 22] = [
     ("SDP", "Session descriptions"),
     ("MED", "Media"),
     ("CX", "Cx"),
+    ("ICS", "I-CSCF: registration"),
+    ("LOC", "I-CSCF: other requests"),
     ("PAR", "Parser"),
     ("SEC", "Robustness and security"),
     ("WEB", "Web server"),

@@ -83,8 +83,7 @@ impl Icscf {
             return;
         }
         let Some(forward) = self.forwards.take(key) else { return };
-        // An S-CSCF that is overloaded or going down: another may serve (RFC 3261 §16.7 step 6).
-        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+        if serves_not(response.status) {
             return self.on_unreachable(now, forward.routing, forward.server);
         }
         self.front.transactions.respond(now, forward.routing.key, response);
@@ -98,4 +97,11 @@ impl Icscf {
             request.headers.pop_first(&HeaderName::Route);
         }
     }
+}
+
+/// Whether another S-CSCF may serve: one that sends elsewhere or is not available (TS 24.229 §5.3.1.3),
+/// or one that is overloaded or going down (RFC 3261 §16.7 step 6).
+fn serves_not(status: StatusCode) -> bool {
+    let unavailable = [StatusCode::TEMPORARILY_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE];
+    (300..400).contains(&status.code()) || unavailable.contains(&status)
 }

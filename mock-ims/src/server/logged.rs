@@ -65,7 +65,7 @@ impl Eventful for Icscf {
             match event {
                 icscf::Event::Untrusted { from } => {
                     metrics::counter!("icscf_untrusted_total").increment(1);
-                    tracing::warn!(%from, "auth-done from a peer that is no trusted node (TS 33.203 U.1)");
+                    tracing::warn!(%from, "REGISTER from a peer that is no trusted node (TS 24.229 5.3.1.2)");
                 }
                 icscf::Event::Unreachable { server } => tracing::warn!(%server, "an S-CSCF is out of reach"),
             }

@@ -1,7 +1,8 @@
 //! Neighbours that are silent, gone, or somebody else's; requests that are no REGISTER.
 
 use crate::client::{Client, request};
-use crate::world::{EPCSCF, ICSCF, SCSCF, SECOND_SCSCF, World, impu, peer};
+use crate::world::{EPCSCF, ICSCF, SCSCF, SECOND_SCSCF, STRANGER, World, impu, peer};
+use mock_ims::icscf;
 use mock_ims::policy::Policy;
 use mock_ims::scscf::Event;
 use sip::headers::RetryAfter;
@@ -79,6 +80,33 @@ fn a_dead_scscf_is_replaced_at_registration() {
     assert_eq!(world.final_response().unwrap().status, StatusCode::OK);
     assert_eq!(world.cx(), ["UAR REGISTRATION", "UAR REGISTRATION_AND_CAPABILITIES", "SAR REGISTRATION"]);
     assert!(world.second_scscf.registration(&impu("alice")).is_some());
+}
+
+/// ICS-14 to ICS-16: an S-CSCF that sends elsewhere, is not available or is overloaded is replaced as well.
+#[test]
+fn an_scscf_that_does_not_serve_is_replaced_at_registration() {
+    for status in [StatusCode::MOVED_TEMPORARILY, StatusCode::TEMPORARILY_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE]
+    {
+        let mut world = World::new();
+        world.dead = vec![SCSCF];
+        world.start(EPCSCF, ICSCF, &Client::of("alice").register_by_tna(600, ""));
+        let forwarded = world.requests_to(SCSCF).remove(0);
+        let response = forwarded.respond(status);
+        world.icscf.receive(world.now, peer(SCSCF), response.to_bytes());
+        world.run();
+        assert_eq!(world.final_response().unwrap().status, StatusCode::OK, "{status}");
+        assert_eq!(world.cx(), ["UAR REGISTRATION", "UAR REGISTRATION_AND_CAPABILITIES", "SAR REGISTRATION"]);
+    }
+}
+
+/// ICS-20: the I-CSCF takes a REGISTER from a node of the trust domain alone, however it authenticates.
+#[test]
+fn a_register_from_a_stranger_is_refused_before_the_hss_hears_of_it() {
+    let mut world = World::new();
+    let response = world.send_from(STRANGER, ICSCF, &Client::of("alice").initial(600)).unwrap();
+    assert_eq!(response.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.cx(), [""; 0]);
+    assert!(matches!(world.icscf.poll_event(), Some(icscf::Event::Untrusted { .. })));
 }
 
 /// REG-12: all of them gone, or a transport that says so at once.

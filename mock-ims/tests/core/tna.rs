@@ -55,7 +55,7 @@ fn auth_done_in_capitals_is_auth_done() {
     let mut world = World::new();
     let request = Client::of("alice").register_by_tna(600, "").to_string().replace("auth-done", "AUTH-Done");
     let request = crate::client::request(&request);
-    let response = world.send_from(6666, ICSCF, &request).unwrap();
+    let response = world.send_from(6666, SCSCF, &request).unwrap();
     assert_eq!(response.status, StatusCode::FORBIDDEN);
     assert_eq!(world.cx(), [""; 0]);
 }
