@@ -10,7 +10,9 @@ mod media;
 mod org;
 mod ori;
 mod par;
+mod prf;
 mod reg;
+mod scs;
 mod sec;
 mod tna;
 mod tok;
@@ -42,6 +44,8 @@ pub fn all() -> impl Iterator<Item = &'static Purpose> {
         cx::PURPOSES,
         ics::PURPOSES,
         loc::PURPOSES,
+        scs::PURPOSES,
+        prf::PURPOSES,
         wic::PURPOSES,
         wws::PURPOSES,
     ]

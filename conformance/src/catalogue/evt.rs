@@ -150,7 +150,7 @@ async fn notified(core: &mut Core) -> Outcome<Request> {
     Ok(arrived.request)
 }
 
-fn reginfo(notify: &Request) -> Outcome<RegInfo> {
+pub(super) fn reginfo(notify: &Request) -> Outcome<RegInfo> {
     let text = String::from_utf8_lossy(&notify.body).into_owned();
     RegInfo::parse(&text).map_err(|e| Stop::Fail(format!("the document of the NOTIFY: {e}")))
 }

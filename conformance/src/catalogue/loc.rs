@@ -33,7 +33,7 @@ purposes! {
         "LIA 5001; LIA 5003" => "404; 480; nothing is at an S-CSCF",
         test(nobody),
     }
-    "LOC-05" Icscf Any Policy "mock_ims::policy::lia, Policy::cx_timeout" {
+    "LOC-05" Icscf Any Policy "24.229 §5.3.2.1, mock_ims::policy::lia, Policy::cx_timeout" {
         "An HSS that cannot say is not the callee's fault",
         given "cx_timeout = 1",
         "LIA 5012 (base); a LIR without an answer" => "480, 500 or 504; nothing is at an S-CSCF",
@@ -99,7 +99,7 @@ purposes! {
         "MESSAGE for a tel URI" => "LIR with the tel URI; the MESSAGE at the S-CSCF, its Request-URI as it was",
         test(number),
     }
-    "LOC-17" Icscf Any Policy "mock_ims::policy" {
+    "LOC-17" Icscf Any Policy "24.229 §5.3.2.1, mock_ims::policy" {
         "Who is of another network is not asked about",
         "INVITE for an identity of a foreign domain" => "404; no LIR",
         test(foreign),

@@ -6,7 +6,7 @@ use super::{Described, Report, Result};
 use crate::verdict::Verdict;
 
 /// What each family is about.
-const FAMILIES: [(&str, &str); 24] = [
+const FAMILIES: [(&str, &str); 26] = [
     ("WS", "Upgrade and framing"),
     ("ORI", "Origin"),
     ("TOK", "Security token"),
@@ -25,6 +25,8 @@ const FAMILIES: [(&str, &str); 24] = [
     ("CX", "Cx"),
     ("ICS", "I-CSCF: registration"),
     ("LOC", "I-CSCF: other requests"),
+    ("SCS", "S-CSCF: registration"),
+    ("PRF", "S-CSCF: profiles"),
     ("PAR", "Parser"),
     ("SEC", "Robustness and security"),
     ("WEB", "Web server"),

@@ -4,11 +4,10 @@ use std::ops::{Deref, DerefMut};
 
 use ims::Impu;
 use ims::profile::ServiceProfile;
-use sip::Response;
-use sip::headers::DigestCredentials;
+use sip::{Response, StatusCode};
 
 use super::{AtEdge, Limits, Person, tls, vouch};
-use crate::cx::{CxAsk, CxDigest, CxReply};
+use crate::cx::{CxAsk, CxDigest, CxReply, assignment};
 use crate::lab::ScscfUnderTest;
 use crate::script::{Msg, Question, digest};
 use crate::verdict::{Outcome, Preamble, Stop};
@@ -117,6 +116,62 @@ impl Scscf {
         Ok((ask, self.answer(message).await?))
     }
 
+    /// Sends a request, answers a question if one comes before the final response, and has that; what
+    /// was asked.
+    ///
+    /// # Errors
+    /// When the response does not come.
+    pub async fn settled(
+        &mut self,
+        message: &Msg,
+        command: &str,
+        reply: CxReply,
+    ) -> Outcome<(Option<CxAsk>, Response)> {
+        self.send(message).await?;
+        let call_id = message.value("Call-ID").unwrap_or_default();
+        let ScscfUnderTest { hss, icscf, .. } = &mut self.it;
+        let question = tokio::select! {
+            question = hss.question(command) => question?,
+            answer = icscf.response(Some(call_id)) => return Ok((None, answer?)),
+        };
+        let ask = question.ask.clone();
+        question.answer(reply);
+        Ok((Some(ask), self.answer(message).await?))
+    }
+
+    /// That a user is registered: a request for it goes to its contact, and the HSS is not asked.
+    ///
+    /// # Errors
+    /// When it does not, or is.
+    pub async fn is_registered(&mut self, impu: &str) -> Outcome {
+        let before = self.it.hss.asked().len();
+        let mut caller = self.person();
+        let message = self.terminating(&mut caller, "MESSAGE", impu);
+        self.send(&message).await?;
+        let arrived = self.it.edge.request("MESSAGE").await?;
+        let ok = arrived.request.respond(StatusCode::OK);
+        self.it.edge.respond(&arrived, &ok).await?;
+        self.answer(&message).await?;
+        match self.it.hss.asked().get(before) {
+            None => Ok(()),
+            Some(ask) => Err(Stop::Fail(format!("{ask} for {impu}, who is registered"))),
+        }
+    }
+
+    /// That a user is not registered: the HSS is asked for it when a request comes.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn is_unregistered(&mut self, impu: &str) -> Outcome {
+        let mut caller = self.person();
+        let message = self.terminating(&mut caller, "MESSAGE", impu);
+        let (ask, _) = self.answered(&message, "SAR", CxReply::experimental(5001)).await?;
+        match ask {
+            CxAsk::Sar { kind: assignment::UNREGISTERED_USER, .. } => Ok(()),
+            ask => Err(Stop::Fail(format!("{} where the user should be unknown", ask.short()))),
+        }
+    }
+
     /// The final response to a request.
     ///
     /// # Errors
@@ -140,23 +195,19 @@ impl Scscf {
         self.on_mw(&register)
     }
 
-    /// The REGISTER that answers a challenge, as the I-CSCF sends it on, and its credentials.
+    /// The REGISTER that answers a challenge, for the `nc`th time, as the I-CSCF sends it on.
     ///
     /// # Errors
     /// When there is no challenge that can be answered.
-    pub fn responding(
-        &mut self,
-        person: &mut Person,
-        challenge: &Response,
-        expires: u32,
-    ) -> Outcome<(Msg, DigestCredentials)> {
+    pub fn responding(&mut self, person: &mut Person, challenge: &Response, expires: u32, nc: u32) -> Outcome<Msg> {
         let challenges = digest::challenges(challenge);
         let none = || Stop::Fail(format!("{} {} without a digest challenge", challenge.status, challenge.reason));
         let first = challenges.first().ok_or_else(none)?;
-        let answerer = digest::Answerer::register(&person.impi, &person.password, &person.domain);
-        let sent = answerer.credentials(first)?;
-        let register = person.register_for(expires).with("Authorization", tls(&sent, "tls-pending"));
-        Ok((self.on_mw(&register), sent))
+        let answerer = digest::Answerer::register(&person.impi, &person.password, &person.domain).nc(nc);
+        let integrity = if nc == 1 { "tls-pending" } else { "tls-yes" };
+        let authorization = tls(&answerer.credentials(first)?, integrity);
+        let register = person.register_for(expires).with("Authorization", authorization);
+        Ok(self.on_mw(&register))
     }
 
     /// The challenge to an initial REGISTER, the HSS giving the person's password.
