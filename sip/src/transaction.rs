@@ -226,12 +226,12 @@ impl Transactions {
         self.servers.respond(&self.at(now), key, &response, &mut self.out);
     }
 
-    /// Refuses a request without a transaction: one that is malformed, or too much. An ACK gets no
-    /// answer, nor does a request without the headers that an answer needs.
+    /// Refuses a request without a transaction: one that is malformed, or too much. The answer copies
+    /// what is there of From, To and Call-ID (RFC 4475 §3.3.1). An ACK gets none, nor does a request
+    /// without Via and CSeq, by which an answer is known (RFC 3261 §17.1.3).
     pub fn reject(&mut self, request: &Request, rejection: &Rejection, from: Peer) {
-        use HeaderName::{CSeq, CallId, From, To, Via};
-        if request.method == Method::Ack || ![Via, From, To, CallId, CSeq].iter().all(|name| request.headers.has(name))
-        {
+        let known_by = [HeaderName::Via, HeaderName::CSeq];
+        if request.method == Method::Ack || !known_by.iter().all(|name| request.headers.has(name)) {
             return;
         }
         let mut response = request.respond_with(rejection.status, rejection.reason.clone().into_owned());

@@ -44,12 +44,27 @@ fn what_can_not_be_answered_is_not() {
     let mut bench = Bench::new();
     let rejection = Rejection::new(StatusCode::BAD_REQUEST, "no");
     bench.layer.reject(&request("ACK", "z9hG4bK1"), &rejection, udp());
-    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
+    for name in [HeaderName::Via, HeaderName::CSeq] {
         let mut broken = request("MESSAGE", "z9hG4bK1");
         broken.headers.remove(&name);
         bench.layer.reject(&broken, &rejection, udp());
     }
     assert!(bench.sent().is_empty());
+}
+
+/// PAR-34, RFC 4475 §3.3.1: what is missing is missing in the answer too.
+#[test]
+fn a_refusal_copies_what_is_there() {
+    let rejection = Rejection::new(StatusCode::BAD_REQUEST, "no");
+    for name in [HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        let mut bench = Bench::new();
+        let mut broken = request("MESSAGE", "z9hG4bK1");
+        broken.headers.remove(&name);
+        bench.layer.reject(&broken, &rejection, udp());
+        let [(_, Message::Response(response))] = &bench.sent_to()[..] else { panic!("{name}") };
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert!(!response.headers.has(&name) && response.headers.has(&HeaderName::Via));
+    }
 }
 
 #[test]

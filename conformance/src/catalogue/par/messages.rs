@@ -22,11 +22,9 @@ pub(super) enum Expect {
     NotAccepted,
     /// No answer.
     Dropped,
-    /// No answer, or one of these.
-    Survived(&'static [u16]),
 }
 
-use Expect::{Dropped, NotAccepted, Status, Survived, Understood};
+use Expect::{Dropped, NotAccepted, Status, Understood};
 
 const INVITE: &str = "INVITE sip:carol@HOME SIP/2.0";
 const OPTIONS: &str = "OPTIONS sip:carol@HOME SIP/2.0";
@@ -210,7 +208,7 @@ pub(super) const MISMATCH01: Torture = of(INVITE, &["CSeq: 8 OPTIONS"], BAD);
 pub(super) const MISMATCH02: Torture = of("NEWMETHOD sip:carol@HOME SIP/2.0", &["CSeq: 8 INVITE"], Status(&[400, 501]));
 pub(super) const BIGCODE: Torture = of("SIP/2.0 4294967301 this overflows", &["CSeq: 8 INVITE"], Dropped);
 pub(super) const BADBRANCH: Torture = of(OPTIONS, &["Via: SIP/2.0/WSS k3f9q2.invalid;branch=z9hG4bK"], Understood);
-pub(super) const INSUF: Torture = of(INVITE, &["-Call-ID", "-From", "-To"], Survived(&[400]));
+pub(super) const INSUF: Torture = of(INVITE, &["-Call-ID", "-From", "-To"], Status(&[400]));
 pub(super) const UNKSCM: Torture = of("OPTIONS nobodyknows:whatever(is)inside SIP/2.0", &[], Status(&[416]));
 pub(super) const NOVELSC: Torture = of("OPTIONS soap.beep://203.0.113.103:3002 SIP/2.0", &[], Status(&[416]));
 pub(super) const UNKSM2: Torture = of(
