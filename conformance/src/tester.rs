@@ -103,7 +103,7 @@ impl Tester {
         let edge = self.lab.edge(&setup, &self.log).await?;
         self.controls.push(Control::Edge(Arc::clone(&edge.control)));
         let by_token = self.lab.claims("web-auth");
-        Ok(Edge::new(edge, self.log.clone(), self.limits, self.salt.clone(), by_token))
+        Ok(Edge::new(edge, self.log.clone(), self.limits, self.unique(), by_token))
     }
 
     /// A core with the script before it.
@@ -121,7 +121,7 @@ impl Tester {
     pub async fn core_with(&mut self, setup: Setup) -> Outcome<Core> {
         let core = self.lab.core(&setup, &self.log).await?;
         self.controls.push(Control::Core(Arc::clone(&core.control)));
-        Ok(Core::new(core, self.limits, self.salt.clone()))
+        Ok(Core::new(core, self.limits, self.unique()))
     }
 
     /// An I-CSCF alone.
@@ -131,7 +131,7 @@ impl Tester {
     pub async fn icscf(&mut self, setup: Setup) -> Outcome<Icscf> {
         let icscf = self.lab.icscf(&setup, &self.log).await?;
         self.controls.push(Control::Core(Arc::clone(&icscf.control)));
-        Ok(Icscf::new(icscf, self.limits, self.salt.clone()))
+        Ok(Icscf::new(icscf, self.limits, self.unique()))
     }
 
     /// An S-CSCF alone.
@@ -141,7 +141,7 @@ impl Tester {
     pub async fn scscf(&mut self, setup: Setup) -> Outcome<Scscf> {
         let scscf = self.lab.scscf(&setup, &self.log).await?;
         self.controls.push(Control::Core(Arc::clone(&scscf.control)));
-        Ok(Scscf::new(scscf, self.limits, self.salt.clone()))
+        Ok(Scscf::new(scscf, self.limits, self.unique()))
     }
 
     /// A WWSF.

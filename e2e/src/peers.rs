@@ -38,8 +38,13 @@ pub async fn load(tab: &Tab, name: &str, options: &Value) -> Result<()> {
 
 /// A port that is free now over UDP and TCP, for a program that can't be given a socket.
 pub fn free_port() -> Result<SocketAddr> {
+    free_port_at(Ipv4Addr::LOCALHOST)
+}
+
+/// As [`free_port`], at another address.
+pub fn free_port_at(address: Ipv4Addr) -> Result<SocketAddr> {
     loop {
-        let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let udp = std::net::UdpSocket::bind((address, 0))?;
         let addr = udp.local_addr()?;
         if std::net::TcpListener::bind(addr).is_ok() {
             return Ok(addr);

@@ -313,14 +313,15 @@ purposes! {
 async fn torture(t: &mut Tester, message: &Torture) -> Outcome {
     let mut edge = t.edge().await?;
     let mut wic = edge.operator_wic().await?;
-    let octets = message.octets(&edge.home);
+    let unique = t.unique();
+    let octets = message.octets(&edge.home, &unique);
     wic.send(&octets).await?;
     // What a proxy understands may go on to the core, where it is refused.
     let within = patience(t, message);
     let answer = tokio::select! {
         biased;
         answer = wic.answer() => answer,
-        arrived = edge.core.request_that("answer", within, |r| r.method.as_str() != "ACK") => match arrived {
+        arrived = edge.core.request_that("answer", within, |r| r.method.as_str() != "ACK" && r.to_string().contains(&unique)) => match arrived {
             Ok(arrived) => {
                 t.saw(format!("on Mw: {} {}", arrived.request.method, arrived.request.uri));
                 let refusal = arrived.request.respond(sip::StatusCode::FORBIDDEN);
@@ -353,7 +354,7 @@ async fn torture(t: &mut Tester, message: &Torture) -> Outcome {
         (Expect::Dropped, Ok(answer)) => return Err(Stop::fail(format!("a response was answered: {}", answer.status))),
         (_, Err(error)) => {
             let passed_on =
-                edge.core.malformed().map(|why| format!("it was passed on, and cannot be read on Mw: {why}"));
+                edge.core.malformed(&unique).map(|why| format!("it was passed on, and cannot be read on Mw: {why}"));
             return Err(passed_on.map_or_else(|| error.into(), Stop::Fail));
         }
     };

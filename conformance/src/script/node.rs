@@ -61,7 +61,7 @@ pub struct Node {
     responses: VecDeque<Response>,
     /// Why something that came cannot be read. It is told where nothing else comes: with somebody
     /// else's system it may be left over from before.
-    malformed: Option<String>,
+    malformed: Option<(Bytes, String)>,
     /// Requests seen, so that retransmissions are passed over.
     seen: HashSet<String>,
     answered: HashMap<String, Bytes>,
@@ -130,9 +130,10 @@ impl Node {
         self.addr
     }
 
-    /// Why something that came cannot be read.
-    pub fn malformed(&self) -> Option<&str> {
-        self.malformed.as_deref()
+    /// Why something that came cannot be read, if `mark` is in it.
+    pub fn malformed(&self, mark: &str) -> Option<&str> {
+        let (octets, why) = self.malformed.as_ref()?;
+        String::from_utf8_lossy(octets).contains(mark).then_some(why)
     }
 
     /// Forgets what came, and logs elsewhere from now on: for one node that serves several scripts.
@@ -308,7 +309,7 @@ impl Node {
 
     fn nothing(&self, what: &str, within: Duration) -> ScriptError {
         match (&self.malformed, what) {
-            (Some(why), what) if !what.is_empty() => {
+            (Some((_, why)), what) if !what.is_empty() => {
                 ScriptError::Malformed { what: "a SIP message on Mw", why: why.clone() }
             }
             _ => ScriptError::Timeout { what: what.to_owned(), within },
@@ -334,7 +335,7 @@ impl Node {
         match parsed {
             Ok(Message::Request(request)) => self.requests.push_back(Arrived { request, octets, from }),
             Ok(Message::Response(response)) => self.responses.push_back(response),
-            Err(e) => self.malformed = Some(e.error.to_string()),
+            Err(e) => self.malformed = Some((octets, e.error.to_string())),
         }
         self.requests.truncate(MAX_WAITING);
         self.responses.truncate(MAX_WAITING);

@@ -12,6 +12,7 @@ use conformance::verdict::{Outcome, Stop};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// Most of a purpose's time here is spent waiting for what does not come.
@@ -104,11 +105,11 @@ impl Lab for KamailioLab {
     }
 
     fn edge<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<EdgeUnderTest>> {
-        Box::pin(again(|| self.start_edge(setup, log)))
+        Box::pin(self.start_edge(setup, log))
     }
 
     fn core<'a>(&'a self, setup: &'a Setup, log: &'a Log) -> Boxed<'a, Outcome<CoreUnderTest>> {
-        Box::pin(again(|| self.start_core(setup, log)))
+        Box::pin(self.start_core(setup, log))
     }
 
     fn wwsf<'a>(&'a self, _setup: &'a Setup, _log: &'a Log) -> Boxed<'a, Outcome<WwsfUnderTest>> {
@@ -116,19 +117,14 @@ impl Lab for KamailioLab {
     }
 }
 
-/// A port that was free may be taken by the time that Kamailio listens there.
-async fn again<T, F: Future<Output = Outcome<T>>>(start: impl Fn() -> F) -> Outcome<T> {
-    for _ in 0..2 {
-        match start().await {
-            Err(Stop::Inconclusive(_)) => {}
-            ended => return ended,
-        }
-    }
-    start().await
-}
-
+/// A port at an address on loopback that is no other's, so that nobody takes it before Kamailio listens there.
 fn port() -> Outcome<SocketAddr> {
-    peers::free_port().map_err(|e| Stop::Inconclusive(format!("{e:#}")))
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let own = std::process::id().wrapping_mul(256).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+    let [_, a, b, c] = own.to_be_bytes();
+    // 127.128.0.0 to 127.254.255.255.
+    let address = Ipv4Addr::new(127, 0x80 | a & 0x7e, b, c);
+    peers::free_port_at(address).map_err(|e| Stop::Inconclusive(format!("{e:#}")))
 }
 
 /// A process that lives as long as its purpose.

@@ -34,7 +34,7 @@ const BAD: Expect = Status(&[400]);
 const LIBERAL: Expect = Status(&[400, 401, 403]);
 
 const ORDINARY: [&str; 7] = [
-    "Via: SIP/2.0/WSS k3f9q2.invalid;branch=z9hG4bKx1",
+    "Via: SIP/2.0/WSS k3f9q2.invalid;branch=z9hG4bKk3f9q2",
     "Max-Forwards: 70",
     "From: <sip:dave@HOME>;tag=x1",
     "To: <sip:carol@HOME>",
@@ -44,8 +44,9 @@ const ORDINARY: [&str; 7] = [
 ];
 
 impl Torture {
-    /// The octets, with the home domain in the place of `HOME`.
-    pub(super) fn octets(&self, home: &str) -> Vec<u8> {
+    /// The octets, with the home domain in the place of `HOME`. The WIC's host is `unique`, so that a
+    /// system does not take one message for another's retransmission.
+    pub(super) fn octets(&self, home: &str, unique: &str) -> Vec<u8> {
         let name =
             |line: &str| line.trim_start_matches('-').split(':').next().unwrap_or("").trim().to_ascii_lowercase();
         let method = self.start.split(' ').next().unwrap_or("");
@@ -64,7 +65,7 @@ impl Torture {
         text.push('\n');
         text.push_str(self.body);
         let long = "long".repeat(50);
-        text.replace('\n', "\r\n").replace("HOME", home).replace("LONG", &long).into_bytes()
+        text.replace('\n', "\r\n").replace("HOME", home).replace("LONG", &long).replace("k3f9q2", unique).into_bytes()
     }
 }
 
