@@ -149,6 +149,10 @@ defects! {
         KeepsChallengesForEver
         /// does not tell the HSS of a wrong password
         HidesFailures
+        /// tells the HSS of a wrong password of who is registered
+        TellsEveryFailure
+        /// makes a profile up where the HSS gives none
+        MakesProfilesUp
         /// takes auth-done from anybody
         ScscfTrustsAnybody
         /// takes the word of any WAF
@@ -177,6 +181,12 @@ defects! {
         IgnoresRtr
         /// keeps a profile that the HSS changes
         IgnoresPpr
+        /// keeps a password that the HSS changes
+        IgnoresNewPassword
+        /// tells the HSS of a new registration at each refresh
+        RegistersEachTime
+        /// waits for the HSS as long as it takes
+        ScscfWaitsForHss
         /// keeps a contact whose flow is dead
         KeepsDeadFlows
         /// calls a barred identity
@@ -197,6 +207,22 @@ defects! {
         IcscfTrustsAnybody
         /// does not name a guest's range to the S-CSCF
         ForgetsWildcard
+        /// passes on the key of the one who calls for that of the one who is called
+        KeepsCallersKey
+        /// asks the HSS for who leaves as for who comes
+        AsksAsForRegistration
+        /// does not tell the HSS where a user roams
+        ForgetsVisitedNetwork
+        /// takes any S-CSCF for able
+        IgnoresCapabilities
+        /// tries no other S-CSCF
+        TriesNoOtherScscf
+        /// passes on that an S-CSCF cannot serve
+        PassesBusyOn
+        /// waits for the HSS as long as it takes
+        IcscfWaitsForHss
+        /// passes on what a stranger asserts
+        BelievesStrangers
     }
     "HSS" {
         /// lets an IMPI register an IMPU of somebody else

@@ -13,7 +13,7 @@ mod session;
 pub use selection::Candidate;
 
 use crate::asks::{Asks, CxAsk, CxFailure, CxReply};
-use crate::cx::{AuthorizationType, CxAnswer, ServerName, Uaa, Uar};
+use crate::cx::{AuthorizationType, CxAnswer, ServerCapabilities, ServerName, Uaa, Uar};
 use crate::front::Front;
 use crate::hop::Name;
 use crate::network::Network;
@@ -188,8 +188,13 @@ impl Icscf {
             key,
             impi,
             impu,
-            visited: visited.unwrap_or_else(|| self.config.home_network.clone()),
-            authorization: authorization_type(request)?,
+            visited: visited
+                .filter(|_| !self.has(Defect::ForgetsVisitedNetwork))
+                .unwrap_or_else(|| self.config.home_network.clone()),
+            authorization: match authorization_type(request)? {
+                _ if self.has(Defect::AsksAsForRegistration) => AuthorizationType::Registration,
+                authorization => authorization,
+            },
             request: request.clone(),
             tried: Vec::new(),
         })
@@ -229,7 +234,11 @@ impl Icscf {
         let assigned = uaa.server_name.as_ref().filter(|name| !tried.contains(name));
         let chosen = match (assigned, &uaa.capabilities) {
             (Some(name), _) => selection::named(&self.config.scscfs, name),
-            (None, Some(capabilities)) => selection::capable(&self.config.scscfs, capabilities, tried),
+            (None, Some(capabilities)) => {
+                let any = ServerCapabilities::default();
+                let wanted = if self.has(Defect::IgnoresCapabilities) { &any } else { capabilities };
+                selection::capable(&self.config.scscfs, wanted, tried)
+            }
             (None, None) => None,
         };
         chosen.cloned().ok_or_else(|| policy::no_scscf(!tried.is_empty()))
@@ -239,7 +248,8 @@ impl Icscf {
     /// leaves has nothing to do with another.
     fn on_unreachable(&mut self, now: Instant, mut routing: Routing, server: ServerName) {
         self.tell(Event::Unreachable { server: server.clone() });
-        if routing.authorization != AuthorizationType::Registration || !routing.tried.is_empty() {
+        let last_try = routing.authorization != AuthorizationType::Registration || !routing.tried.is_empty();
+        if last_try || self.has(Defect::TriesNoOtherScscf) {
             let refusal = policy::no_scscf(true).into();
             return self.front.refuse(now, routing.key, &routing.request, &refusal);
         }
@@ -305,7 +315,7 @@ impl Node for Icscf {
     fn handle_timeout(&mut self, now: Now) {
         let now = now.mono;
         self.front.transactions.handle_timeout(now);
-        while let Some(waiting) = self.asks.expire(now) {
+        while let Some(waiting) = self.asks.expire(now).filter(|_| !self.has(Defect::IcscfWaitsForHss)) {
             self.on_answer(now, waiting, Err(CxFailure::Timeout));
         }
         for silent in self.relays.expire(now, &mut self.front) {

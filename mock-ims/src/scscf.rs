@@ -298,7 +298,7 @@ impl Node for Scscf {
     fn handle_timeout(&mut self, now: Now) {
         let now = now.mono;
         self.front.transactions.handle_timeout(now);
-        while let Some(waiting) = self.asks.expire(now) {
+        while let Some(waiting) = self.asks.expire(now).filter(|_| !self.has(Defect::ScscfWaitsForHss)) {
             self.on_answer(now, waiting, Err(CxFailure::Timeout));
         }
         for silent in self.relays.expire(now, &mut self.front) {

@@ -2,6 +2,7 @@
 
 use super::{Candidate, Icscf, Routing};
 use crate::cx::ServerName;
+use ims::Defect;
 use sip::headers::{MaxForwards, Route, Via};
 use sip::transaction::ClientKey;
 use sip::{HeaderName, Instant, Request, Response, StatusCode, Uri};
@@ -83,7 +84,7 @@ impl Icscf {
             return;
         }
         let Some(forward) = self.forwards.take(key) else { return };
-        if serves_not(response.status) {
+        if serves_not(response.status) && !self.has(Defect::PassesBusyOn) {
             return self.on_unreachable(now, forward.routing, forward.server);
         }
         self.front.transactions.respond(now, forward.routing.key, response);

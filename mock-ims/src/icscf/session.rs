@@ -175,7 +175,9 @@ impl Icscf {
             return Ok((session(copy, true), Plan::Ask(served)));
         }
         // The key of the one who calls says nothing of the one who is called.
-        copy.headers.remove(&HeaderName::PProfileKey);
+        if !self.has(Defect::KeepsCallersKey) {
+            copy.headers.remove(&HeaderName::PProfileKey);
+        }
         if let Some(to) = self.config.network.static_peer(&copy.uri) {
             self.leave(&mut copy, &to);
             return Ok((session(copy, false), Plan::Send(to)));
@@ -249,7 +251,7 @@ impl Icscf {
     /// Takes out what a peer may not say; whether it may say anything.
     fn enter(&self, copy: &mut Request, from: &Peer) -> bool {
         let trusted = self.config.network.trusts(from);
-        if !trusted {
+        if !trusted && !self.has(Defect::BelievesStrangers) {
             boundary::enter(&mut copy.headers, self.config.network.user_at(from));
         }
         trusted

@@ -82,7 +82,9 @@ impl Scscf {
         if let Some(data) = ppr.user_data {
             self.replace_profile(now, impi, data.profile);
         }
-        if let Some(auth) = ppr.auth {
+        if let Some(auth) = ppr.auth
+            && !self.has(Defect::IgnoresNewPassword)
+        {
             self.authenticator.change(impi, auth);
         }
         if let Some(allowed) = ppr.allowed {

@@ -74,7 +74,8 @@ impl Scscf {
             return self.front.refuse(now, key, &register.request, &served_elsewhere(&saa).into());
         }
         let known = || self.registrar.find(&register.impu).map(|set| set.profile.clone());
-        let Some(profile) = saa.user_data.map(|data| data.profile).or_else(known) else {
+        let made_up = || self.has(Defect::MakesProfilesUp).then(|| ServiceProfile::of(register.impu.clone()));
+        let Some(profile) = saa.user_data.map(|data| data.profile).or_else(known).or_else(made_up) else {
             self.forget_unless_registered(&register.impi);
             let refusal = policy::saa(ResultCode::UnableToComply).into();
             return self.front.refuse(now, key, &register.request, &refusal);
@@ -226,7 +227,8 @@ impl Scscf {
         self.settle(register);
         self.forget_unless_registered(impi);
         let refusal = Refusal::forbidden("the digest response is wrong (TS 33.203 N.2.2.1)");
-        if self.registrar.is_registered(impi, impu) || self.has(Defect::HidesFailures) {
+        let registered = self.registrar.is_registered(impi, impu) && !self.has(Defect::TellsEveryFailure);
+        if registered || self.has(Defect::HidesFailures) {
             self.front.refuse(now, key, &register.request, &refusal);
         } else {
             self.tell_hss(now, key, AssignmentType::AuthenticationFailure, register, refusal.answer(&register.request));
@@ -244,7 +246,8 @@ impl Scscf {
         if registered && digest && self.registrar.only_refreshes(&register) && !self.policy.sar_on_refresh {
             return self.bind(now, key, &register, info.as_ref());
         }
-        let what = if registered { AssignmentType::ReRegistration } else { AssignmentType::Registration };
+        let again = registered && !self.has(Defect::RegistersEachTime);
+        let what = if again { AssignmentType::ReRegistration } else { AssignmentType::Registration };
         let mut sar = self.sar(what, &register.impi, &register.impu);
         // A registration by TNA needs the current list of allowed WAFs and WWSFs.
         sar.user_data_already_available = registered && digest;
