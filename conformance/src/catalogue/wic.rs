@@ -109,7 +109,7 @@ purposes! {
     }
     "WIC-12" Wic Digest Requirement "RFC 3261 §10.2.2" {
         "Leaving is said",
-        "the user leaves" => "a REGISTER with an expiry of 0, then the connection is closed with 1000",
+        "the user leaves" => "a REGISTER with an expiry of 0, then the connection is closed with 1000 or no code",
         test(registering::leaves),
     }
     "WIC-13" Wic Digest Requirement "RFC 3261 §18.1.2" {

@@ -15,6 +15,8 @@ use crate::verdict::{Outcome, Stop};
 pub struct Ua {
     wic: Box<dyn WicUnderTest>,
     sent: VecDeque<Bytes>,
+    /// What it was given last, in short.
+    given: String,
     /// Whether its CRLF keep-alives are answered.
     pub answers_keep_alives: bool,
     /// Whether SUBSCRIBE for its registration is for the script to answer.
@@ -36,6 +38,7 @@ impl Ua {
         Self {
             wic,
             sent: VecDeque::new(),
+            given: String::new(),
             answers_keep_alives: true,
             grants_watching: false,
             watched: None,
@@ -169,7 +172,7 @@ impl Ua {
         while self.sent.is_empty() && self.wic.wait().await {
             self.collect().await?;
         }
-        let octets = self.sent.pop_front().ok_or_else(|| Stop::fail("nothing was sent"))?;
+        let octets = self.sent.pop_front().ok_or_else(|| self.silence())?;
         Message::parse(octets, Framing::WebSocket)
             .map_err(|e| Stop::Fail(format!("what the WIC sent cannot be read: {}", e.error)))
     }
@@ -207,8 +210,22 @@ impl Ua {
     /// # Errors
     /// When there is no connection.
     pub async fn receive(&mut self, octets: impl Into<Bytes>) -> Outcome {
-        self.wic.send(octets.into()).await?;
+        let octets = octets.into();
+        let first = String::from_utf8_lossy(&octets).lines().next().unwrap_or_default().to_owned();
+        // A status and its reason, or a method.
+        self.given = match first.strip_prefix("SIP/2.0 ") {
+            Some(status) => status.to_owned(),
+            None => first.split(' ').next().unwrap_or_default().to_owned(),
+        };
+        self.wic.send(octets).await?;
         self.collect().await
+    }
+
+    fn silence(&self) -> Stop {
+        match &*self.given {
+            "" => Stop::fail("nothing was sent"),
+            given => Stop::Fail(format!("nothing was sent after {given:.60}")),
+        }
     }
 
     /// Gives it a response.

@@ -29,7 +29,8 @@ pub(super) async fn retry_after(t: &mut Tester) -> Outcome {
     ua.pass(secs(119)).await?;
     t.check(ua.is_silent() && ua.connects.len() == 1, "it tried again before 120 s")?;
     // A back-off of its own may be longer.
-    ua.pass_until(secs(120), |ua| !ua.is_silent()).await?;
+    let waited = ua.pass_until(secs(120), |ua| !ua.is_silent()).await?;
+    t.check(waited.is_some(), "it does not try again within 239 s")?;
     let again = ua.request().await?;
     t.saw(format!("{} after 120 s", again.method));
     Ok(())
@@ -92,9 +93,11 @@ pub(super) async fn counts_nc(t: &mut Tester) -> Outcome {
     let (mut ua, second) = registered(t, 1200).await?;
     let before = presented(&second, ua.account())?;
     ua.pass_until(secs(1200), |ua| !ua.is_silent()).await?;
-    let after = presented(&ua.request().await?, ua.account())?;
-    t.saw(format!("nc {} then {}", before.nc, after.nc));
-    t.check(after.nonce == before.nonce && after.nc == before.nc + 1, "not the same nonce with nc one more")
+    let refresh = ua.request().await?;
+    t.check(refresh.headers.has(&HeaderName::Authorization), "the refresh has no Authorization")?;
+    let after = presented(&refresh, ua.account())?;
+    t.check(after.nonce == before.nonce, format!("the nonce is {:?}", after.nonce))?;
+    t.check(after.nc == before.nc + 1, format!("nc is {} after {}", after.nc, before.nc))
 }
 
 pub(super) async fn reconnects(t: &mut Tester) -> Outcome {

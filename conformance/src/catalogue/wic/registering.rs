@@ -83,7 +83,8 @@ pub(super) async fn stale_nonce(t: &mut Tester) -> Outcome {
     ua.answer(&challenge(&second, &ua.account().home, &algorithm, "n2", true)).await?;
     let third = presented(&ua.request().await?, ua.account())?;
     t.saw(format!("nonce {:?}, nc {}", third.nonce, third.nc));
-    t.check(third.nonce == "n2" && third.nc == 1, "it is not the new nonce, used first")
+    t.check(third.nonce == "n2", format!("the nonce is {:?}", third.nonce))?;
+    t.check(third.nc == 1, format!("the new nonce is used first, with nc {}", third.nc))
 }
 
 pub(super) async fn refused_password(t: &mut Tester) -> Outcome {
@@ -99,11 +100,19 @@ pub(super) async fn refused_password(t: &mut Tester) -> Outcome {
 pub(super) async fn leaves(t: &mut Tester) -> Outcome {
     let (mut ua, _) = registered(t, 3600).await?;
     ua.leave().await?;
-    let request = ua.request().await?;
+    let mut request = ua.request().await?;
+    if !request.headers.has(&HeaderName::Authorization) {
+        let algorithm = ua.account().algorithm;
+        ua.answer(&challenge(&request, &ua.account().home, &[algorithm], "n2", false)).await?;
+        request = ua.request().await?;
+    }
     let expires = asked(&request);
     t.check(expires == Some(0), format!("the expiry is {expires:?}"))?;
     let ok = accept(&request, 0)?.with(&proof(&request, ua.account())?);
     ua.answer(&ok).await?;
+    // It may wait for what else is under way.
+    ua.pass_until(secs(10), |ua| !ua.closes.is_empty()).await?;
     t.saw(format!("closed with {:?}", ua.closes));
-    t.check(ua.closes == [Some(1000)], format!("closed with {:?}", ua.closes))
+    t.check(!ua.closes.is_empty(), "the connection is not closed")?;
+    t.check(matches!(ua.closes[..], [None | Some(1000)]), format!("closed with {:?}", ua.closes))
 }
