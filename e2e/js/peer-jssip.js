@@ -54,7 +54,9 @@ window.peer = {
     return true;
   },
   call: (target) => (watch(agent.call(target, audio)), true),
-  answer: () => (session.answer(audio), true),
+  answer: () => (session?.answer(audio), Boolean(session)),
+  hold: () => session.hold(),
   hangUp: () => (session.terminate(), true),
   stop: () => (agent.unregister(), true),
+  leave: () => agent.stop(),
 };

@@ -1,10 +1,10 @@
 // SIP.js in a page, driven by a test as JsSIP is in peer-jssip.js: it registers, sends a message and
 // takes messages.
 
-import { Messager, Registerer, RegistererState, UserAgent } from "sip.js";
+import { Messager, Registerer, RegistererState, UserAgent, Web } from "sip.js";
 
 const root = document.documentElement;
-let agent, registerer;
+let agent, registerer, session;
 
 window.peer = {
   async start(options) {
@@ -14,6 +14,7 @@ window.peer = {
       authorizationUsername: options.authorization_user,
       authorizationPassword: options.password,
       delegate: {
+        onInvite: (invitation) => (session = invitation),
         onMessage(message) {
           root.dataset.peerFrom = message.request.getHeader("P-Asserted-Identity") ?? "";
           root.dataset.peerText = message.request.body;
@@ -22,7 +23,9 @@ window.peer = {
       },
     });
     await agent.start();
-    registerer = new Registerer(agent, { registrar: UserAgent.makeURI("sip:" + options.domain), expires: 600 });
+    const registrar = UserAgent.makeURI("sip:" + options.domain);
+    // With a reg-id, as RFC 5626 wants, which is not its default.
+    registerer = new Registerer(agent, { registrar, regId: 1, expires: 600 });
     registerer.stateChange.addListener((state) => {
       root.dataset.peer = state === RegistererState.Registered ? "registered" : "unregistered";
     });
@@ -39,5 +42,8 @@ window.peer = {
     });
     return true;
   },
+  answer: () => (session?.accept({ sessionDescriptionHandlerOptions: { constraints: { audio: true } } }), Boolean(session)),
+  hold: () => (session.invite({ sessionDescriptionHandlerModifiers: [Web.holdModifier] }), true),
+  leave: () => agent.stop(),
   stop: async () => (await registerer.unregister(), true),
 };

@@ -115,7 +115,9 @@ impl Tab {
     /// of the document.
     pub async fn until(&self, condition: &str) -> Result<()> {
         let function = format!(
-            "() => new Promise((resolve, reject) => {{
+            "() => new Promise((resolve) => {{
+                // The page's clock may be a test's (`js/clock.js`).
+                const {{ setTimeout, clearTimeout }} = window.clock?.real ?? window;
                 const holds = () => {{ try {{ return Boolean({condition}); }} catch {{ return false; }} }};
                 if (holds()) return resolve(true);
                 const observer = new MutationObserver(() => {{

@@ -5,6 +5,7 @@ mod record;
 mod sipp;
 
 use crate::peers::Kamailio;
+use crate::wics;
 use anyhow::{Context, Result};
 use conformance::engine::{self, Progress, Selection};
 use conformance::purpose::Role;
@@ -26,11 +27,18 @@ pub enum System {
     KamailioEdge,
     /// SIPp as the peer of our nodes.
     Sipp,
+    /// Our own WIC, in the browser of others.
+    WicInTheBrowser,
+    /// JsSIP as a WIC.
+    JsSip,
+    /// SIP.js as a WIC.
+    SipJs,
 }
 
 impl System {
     /// All of them, those first that take the least time.
-    pub const ALL: [Self; 3] = [Self::KamailioRegistrar, Self::Sipp, Self::KamailioEdge];
+    pub const ALL: [Self; 6] =
+        [Self::KamailioRegistrar, Self::Sipp, Self::WicInTheBrowser, Self::JsSip, Self::SipJs, Self::KamailioEdge];
 
     /// Its name on the command line, and that of its record.
     pub fn name(self) -> &'static str {
@@ -38,6 +46,9 @@ impl System {
             Self::KamailioRegistrar => "kamailio-registrar",
             Self::KamailioEdge => "kamailio-edge",
             Self::Sipp => "sipp",
+            Self::WicInTheBrowser => "wic-in-the-browser",
+            Self::JsSip => "jssip",
+            Self::SipJs => "sipjs",
         }
     }
 
@@ -47,6 +58,9 @@ impl System {
             Self::KamailioRegistrar => "Kamailio as the registrar behind an eP-CSCF",
             Self::KamailioEdge => "Kamailio as an edge for SIP over WebSocket",
             Self::Sipp => "SIPp in the place of an eP-CSCF and of a core, around our nodes",
+            Self::WicInTheBrowser => "our WIC in Chromium",
+            Self::JsSip => "JsSIP as a WIC, in Chromium",
+            Self::SipJs => "SIP.js as a WIC, in Chromium",
         }
     }
 
@@ -59,6 +73,9 @@ impl System {
             Self::KamailioRegistrar => kamailio("registrar", vec![Role::Icscf, Role::Scscf], progress).await,
             Self::KamailioEdge => kamailio("edge", vec![Role::Epcscf], progress).await,
             Self::Sipp => sipp::run(progress).await,
+            Self::WicInTheBrowser => wics::own(progress).await,
+            Self::JsSip => wics::jssip(progress).await,
+            Self::SipJs => wics::sipjs(progress).await,
         }
     }
 

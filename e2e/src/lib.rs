@@ -2,7 +2,8 @@
 //!
 //! This library is what the tests in `tests/` share: a testbed on free ports ([`Bed`]), the
 //! system's Chromium ([`Chromium`], [`Tab`]), the WIC in a page ([`Phone`]), clients and tools by others ([`peers`]),
-//! what systems by others were found to do ([`interop`]), and tokens that no WWSF would issue ([`forge`]).
+//! WICs under test ([`wics`]), what systems by others were found to do ([`interop`]), and tokens that no WWSF would
+//! issue ([`forge`]).
 //! Everything of the browser's driver is in `browser.rs`, so that it can be changed in one place.
 
 mod bed;
@@ -11,6 +12,7 @@ pub mod forge;
 pub mod interop;
 pub mod peers;
 mod phone;
+pub mod wics;
 
 pub use bed::Bed;
 pub use browser::{Chromium, Tab};

@@ -26,14 +26,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the library is not installed, or does not start.
 pub async fn load(tab: &Tab, name: &str, options: &Value) -> Result<()> {
+    let script = bundle(name).await?;
+    tab.evaluate::<bool>(&format!("{script}\n; peer.start({options})")).await?;
+    Ok(())
+}
+
+/// `js/peer-{name}.js` and the library that it drives, as one script.
+///
+/// # Errors
+/// When the library is not installed.
+pub async fn bundle(name: &str) -> Result<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
     let esbuild = dir.join("node_modules/.bin/esbuild");
     ensure!(esbuild.exists(), "the clients by others are not installed: cargo xtask setup does it");
     let entry = format!("peer-{name}.js");
     let bundle = run(Command::new(esbuild).arg(&entry).args(["--bundle", "--format=iife"]).current_dir(dir)).await?;
-    let script = String::from_utf8(bundle.stdout)?;
-    tab.evaluate::<bool>(&format!("{script}\n; peer.start({options})")).await?;
-    Ok(())
+    Ok(String::from_utf8(bundle.stdout)?)
 }
 
 /// A port that is free now over UDP and TCP, for a program that can't be given a socket.

@@ -29,3 +29,13 @@ async fn kamailio_as_edge_is_as_recorded() -> Result<()> {
 async fn our_nodes_do_with_sipp_as_recorded() -> Result<()> {
     is_as_recorded(System::Sipp).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jssip_is_as_recorded() -> Result<()> {
+    is_as_recorded(System::JsSip).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sipjs_is_as_recorded() -> Result<()> {
+    is_as_recorded(System::SipJs).await
+}
