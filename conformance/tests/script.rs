@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use conformance::script::{
-    Came, Frame, Log, Msg, Node, Opcode, Pki, ScriptError, Source, Target, Upgrade, Wic, connector,
+    Admission, Came, Deed, Epcscf, Frame, Log, Msg, Node, Opcode, Pki, ScriptError, Source, Target, Upgrade, Wic,
+    connector,
 };
 use sip::{StatusCode, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -125,4 +126,58 @@ fn the_accept_hash_is_that_of_the_rfc() {
     let target =
         Target { addr, host: "localhost".into(), path: "/".into(), tls: None, node: "epcscf".into(), within: WITHIN };
     assert_eq!(Upgrade::bare(&target).accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
+
+/// Where a scripted WIC finds a scripted eP-CSCF.
+fn before_epcscf(epcscf: &Epcscf, pki: &Pki) -> Target {
+    let port = epcscf.url().trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+    Target {
+        addr: SocketAddr::from(([127, 0, 0, 1], port)),
+        host: "localhost".into(),
+        path: "/".into(),
+        tls: Some(connector(&pki.ca_pem).unwrap()),
+        node: "epcscf".into(),
+        within: WITHIN,
+    }
+}
+
+#[tokio::test]
+async fn an_epcscf_takes_what_a_wic_does_and_says_what_it_is_told() {
+    let pki = Pki::new(&["localhost"]).unwrap();
+    let epcscf = Epcscf::start(&pki, &Log::new()).await.unwrap();
+    let target = before_epcscf(&epcscf, &pki);
+    assert!(epcscf.send("too early".into()).is_err());
+    let mut wic = Wic::open(&target, "wic", &Upgrade::bare(&target), &Log::new()).await.unwrap();
+    wic.send("REGISTER").await.unwrap();
+    wic.send(b"\xff").await.unwrap();
+    assert!(epcscf.until(WITHIN, |epcscf| epcscf.messages() == 2).await);
+    assert!(matches!(epcscf.deed(), Some(Deed::Connect(Some(head))) if head.contains("Sec-WebSocket-Protocol: sip")));
+    assert_eq!(epcscf.deed(), Some(Deed::Send("REGISTER".into())));
+    assert_eq!(epcscf.deed(), Some(Deed::Send((&b"\xff"[..]).into())));
+
+    epcscf.send("401".into()).unwrap();
+    assert_eq!(wic.next().await.unwrap(), Came::Message(Opcode::Text, "401".into()));
+    epcscf.ping("there?".into()).unwrap();
+    assert_eq!(wic.next().await.unwrap(), Came::Ping("there?".into()));
+    assert!(epcscf.until(WITHIN, Epcscf::has_deed).await);
+    assert_eq!(epcscf.deed(), Some(Deed::Pong("there?".into())));
+    epcscf.close(1008).unwrap();
+    assert_eq!(wic.closed().await.unwrap(), Some(1008));
+    assert_eq!(epcscf.deed(), None, "what it closed itself is no deed of the WIC");
+}
+
+#[tokio::test]
+async fn an_epcscf_refuses_and_forgets_the_subprotocol_when_told_to() {
+    let pki = Pki::new(&["localhost"]).unwrap();
+    let epcscf = Epcscf::start(&pki, &Log::new()).await.unwrap();
+    let target = before_epcscf(&epcscf, &pki);
+    epcscf.admit(Admission::Refused);
+    let refused = Wic::open(&target, "wic", &Upgrade::bare(&target), &Log::new()).await.unwrap_err();
+    assert!(matches!(refused, ScriptError::Refused { status: 503, .. }), "{refused}");
+    epcscf.admit(Admission::WithoutSubprotocol);
+    let (answer, wic) = Wic::upgrade(&target, "wic", &Upgrade::bare(&target), &Log::new()).await.unwrap();
+    assert_eq!((answer.status, answer.value("sec-websocket-protocol")), (101, None));
+    wic.close(1000).await.unwrap();
+    let closed = |epcscf: &Epcscf| std::iter::from_fn(|| epcscf.deed()).any(|deed| deed == Deed::Close(Some(1000)));
+    assert!(epcscf.until(WITHIN, closed).await);
 }
